@@ -1,0 +1,40 @@
+# The two commands of the README: `make demo` and `make test`. Each sets itself up.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PIP_INDEX_ARGS ?=
+VENV := .venv
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test wide check bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+setup: $(READY) ## make .venv with everything pinned in constraints.txt
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_INDEX_ARGS) \
+		--constraint constraints.txt torch
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_INDEX_ARGS) \
+		--constraint constraints.txt --editable '.[demo,dev]'
+	touch $(READY)
+
+demo: $(READY) ## train six digit classifiers, register them, audit them, show the verdicts
+	$(VENV)/bin/auditor demo
+
+test: $(READY) ## the default tests: under 5 minutes, no network, no service of yours
+	$(VENV)/bin/python -m pytest -m "not wide"
+
+wide: $(READY) ## what the default leaves out: browser, installed wheel, minutes of demo
+	$(VENV)/bin/python -m pytest -m wide
+
+check: $(READY) ## types, lint and format, as CI asks for them
+	$(VENV)/bin/mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+bench: $(READY) ## timings, printed as ratios against a floor measured in the same run
+	for script in benchmarks/*.py; do $(VENV)/bin/python $$script || exit 1; done
+
+clean: ## forget the environment and everything made here
+	rm -rf $(VENV) .auditor demo-output auditor.db

@@ -1,0 +1,24 @@
+"""Factories and fixtures: each factory makes one valid record; a test names what it is about."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SEED = 20260105
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(SEED)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real weights and reference values; a skip with the reason where absent."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("AUDITOR_TEST_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no folder of real weights at {folder}; set AUDITOR_TEST_DATA to it")
+    return folder
