@@ -1,0 +1,200 @@
+"""What a configuration may say, as frozen, fully checked objects."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+from auditor.config.units import duration, size
+from auditor.plugins.building import Room, kinds
+from auditor.plugins.place import Place, unknown
+from auditor.plugins.settings import from_folder, located
+
+PREVIOUS = "previous"
+ALIAS = "alias:"
+
+
+def _folder(info: ValidationInfo) -> Path:
+    """What relative paths start from; nothing is added for a configuration made in Python."""
+    return Path((info.context or {}).get("folder", ""))
+
+
+def _path(value: object, info: ValidationInfo) -> object:
+    return from_folder(str(value), _folder(info))
+
+
+def _ledger(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str) or "://" not in value:
+        raise ValueError("expected a database URL such as sqlite:///auditor.db")
+    return located(value, _folder(info))
+
+
+def _policy(value: object, info: ValidationInfo) -> object:
+    """A file's path is anything that looks like one; what is left is a preset's name."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("expected the name of a preset or the path of a policy file")
+    if "/" not in value and not value.endswith((".yaml", ".yml")):
+        return value
+    path = from_folder(value, _folder(info))
+    if not path.is_file():
+        raise ValueError(f"no policy file {path}; give its path, or the name of a preset")
+    return str(path)
+
+
+def _selector(value: object) -> object:
+    """One way to find the version to compare with."""
+    text = value if isinstance(value, str) else ""
+    named = text.startswith(ALIAS) and text != ALIAS
+    if text == PREVIOUS or named or ("/" in text and not text.startswith(ALIAS)):
+        return text
+    near = get_close_matches(text, [PREVIOUS, f"{ALIAS}champion"], n=1)
+    guess = f"; did you mean {near[0]}?" if near else ""
+    raise ValueError(f"found {value!r}: expected previous, alias:NAME or a REF with a /{guess}")
+
+
+def _or_auto(parse: Callable[[object], Any]) -> Callable[[object], Any]:
+    return lambda value: value if value == "auto" else parse(value)
+
+
+def _wall(value: object) -> timedelta:
+    return value if isinstance(value, timedelta) else duration(value)
+
+
+def _workers(value: object) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise ValueError(f"found {value!r}: expected a number of threads from 1, or auto")
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A source or a sink as configured: its kind, its settings, and where they stand."""
+
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    place: Place = field(default_factory=Place)
+
+
+def _plugin_of(room: Room) -> Callable[[object], object]:
+    def plugin(value: object) -> object:
+        if isinstance(value, Plugin):
+            return value
+        there = f"there are: {', '.join(kinds(room))}"
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a mapping with a kind and its settings ({there})")  # noqa: TRY004 - pydantic asks for ValueError
+        kind = value.get("kind")
+        if not isinstance(kind, str):
+            raise ValueError(f"has no kind ({there})")  # noqa: TRY004 - as above
+        if kind not in kinds(room):
+            raise ValueError(f"kind {kind}: {unknown(kind, kinds(room), what='kind')}")
+        return Plugin(kind, {key: item for key, item in value.items() if key != "kind"})
+
+    return plugin
+
+
+def _some(given: tuple[Plugin, ...]) -> tuple[Plugin, ...]:
+    if not given:
+        raise ValueError("found none: expected at least one")
+    return given
+
+
+ANY = WithJsonSchema({})  # `schema` puts the kinds there
+Source = Annotated[InstanceOf[Plugin], BeforeValidator(_plugin_of("sources")), ANY]
+Sink = Annotated[InstanceOf[Plugin], BeforeValidator(_plugin_of("sinks")), ANY]
+AUTO: Mapping[str, Any] = {"const": "auto"}
+Wall = Annotated[
+    Literal["auto"] | timedelta,
+    BeforeValidator(_or_auto(_wall)),
+    WithJsonSchema({"anyOf": [AUTO, {"type": "string", "pattern": r"^\s*(\d+[dhms])+\s*$"}]}),
+]
+Workers = Annotated[
+    Literal["auto"] | int,
+    BeforeValidator(_or_auto(_workers)),
+    WithJsonSchema({"anyOf": [AUTO, {"type": "integer", "minimum": 1}]}),
+]
+Size = Annotated[int, BeforeValidator(size), WithJsonSchema({"type": ["integer", "string"]})]
+Folder = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
+Selector = Annotated[str, BeforeValidator(_selector)]
+
+
+class Section(BaseModel):
+    """What every section shares: no unknown keys, no changes after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Limits(Section):
+    """How much of this machine an audit may use."""
+
+    wall: Wall = Field(
+        default="auto", description="Longest an audit may take: auto, or 90s, 15m, 1h30m."
+    )
+    memory: Size = Field(
+        default=8 * 1024**3, description="Bytes for the layers in work, such as 8GiB."
+    )
+    disk: Size = Field(
+        default=50 * 1024**3, description="Bytes of fetched files kept, such as 50GiB."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where eigenvalues are computed."
+    )
+    workers: Workers = Field(
+        default="auto", description="Layers measured at once: auto, or a number."
+    )
+
+
+def _default_sinks(before: Mapping[str, Any]) -> tuple[Plugin, ...]:
+    """Reports as files, and each MLflow registry that is watched gets its own results."""
+    sources: tuple[Plugin, ...] = before.get("sources", ())
+    watched = [source for source in sources if source.kind == "mlflow"]
+    results = (Plugin("mlflow", shared(source), source.place) for source in watched)
+    return Plugin("files"), *results
+
+
+def shared(source: Plugin) -> dict[str, Any]:
+    """What a sink needs of an MLflow source to write to it: its address and its name."""
+    keys = ("uri", "uri_file", "name")
+    return {key: source.settings[key] for key in keys if key in source.settings}
+
+
+class Config(Section):
+    """The whole of config.yaml. Paths are absolute once it was loaded from a file."""
+
+    ledger: Annotated[str, BeforeValidator(_ledger)] = Field(
+        default="sqlite:///auditor.db",
+        description="URL of the database that remembers every audit.",
+    )
+    data: Folder = Field(
+        default=Path(".auditor"), description="Folder for fetched files and spectra."
+    )
+    reports: Folder = Field(
+        default=Path("reports"), description="Folder the reports are written to."
+    )
+    policy: Annotated[str, BeforeValidator(_policy)] = Field(
+        default="observe", description="Name of a preset, or path of a policy file."
+    )
+    baseline: tuple[Selector, ...] = Field(
+        default=(f"{ALIAS}champion", PREVIOUS),
+        description="What a version is compared with: the first of these that exists.",
+    )
+    sources: Annotated[tuple[Source, ...], AfterValidator(_some)] = Field(
+        description="The places to watch."
+    )
+    sinks: Annotated[tuple[Sink, ...], AfterValidator(_some)] = Field(
+        default_factory=_default_sinks, description="Where audits go."
+    )
+    limits: Limits = Field(default=Limits(), description=str(Limits.__doc__))
