@@ -1,0 +1,69 @@
+"""What a format is: how its files are recognised, and how one of them is read."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from auditor.errors import WeightsError, translate
+from auditor.records import PickleGlobal, Skip
+from auditor.weights.tensors import Tensor
+
+HEAD = 512  # bytes a format sees to recognise a file
+
+
+class Blob:
+    """An open weight file, read by offset from any thread."""
+
+    def __init__(self, name: str, size: int, handle: BinaryIO) -> None:
+        self.name = name
+        self.size = size
+        self._handle = handle
+        self._lock = threading.Lock()  # one position for all threads that share the handle
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Exactly `count` bytes from `offset`.
+
+        Raises
+        ------
+        WeightsError
+            If the file ends before.
+        """
+        if offset < 0 or count < 0 or offset + count > self.size:
+            raise WeightsError(
+                f"bytes {offset} to {offset + count} lie outside the file's {self.size} bytes"
+            )
+        doing = f"reading {count} bytes at {offset} of {self.name!r}"
+        with self._lock, translate(OSError, ValueError, to=WeightsError, doing=doing):
+            self._handle.seek(offset)
+            data = self._handle.read(count)
+        if len(data) != count:
+            raise WeightsError(f"{self.name!r} ends at byte {offset + len(data)}, it was cut off")
+        return data
+
+    def head(self) -> bytes:
+        """The first bytes, fewer than `HEAD` in a shorter file."""
+        return self.read(0, min(HEAD, self.size))
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a reader found in one file."""
+
+    tensors: tuple[Tensor, ...] = ()
+    skipped: tuple[Skip, ...] = ()
+    globals: tuple[PickleGlobal, ...] = ()
+    failure: str = ""  # why its tensors cannot be read; empty where they can
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A row of the table of readers.
+
+    `read` raises `WeightsError` for a file it cannot parse, or returns `Contents` with a
+    `failure` where it has pickle globals to report all the same.
+    """
+
+    name: str
+    matches: Callable[[Blob, bytes], bool]  # by file name and first bytes
+    read: Callable[[Blob], Contents]

@@ -1,0 +1,141 @@
+"""The tensors of all files of a version together: shards, copies, clashing names."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from auditor.records import FileFailure, FileRecord, Reading, Skip, SourceFile
+from auditor.weights.formats import Contents
+from auditor.weights.shards import disagreements, missing_shards
+from auditor.weights.tensors import Tensor
+
+PARALLEL = "module."  # what torch.nn.DataParallel puts before every name
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Every tensor of a version, and the account of what was left out."""
+
+    tensors: tuple[Tensor, ...]
+    skipped: tuple[Skip, ...]
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One weight file, read as far as its tensors' names and places."""
+
+    record: FileRecord
+    rank: int  # position of its format in the table of readers: the smaller is preferred
+    contents: Contents
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.record.name
+
+    @property
+    def folder(self) -> PurePosixPath:
+        """The folder it is in."""
+        return PurePosixPath(self.name).parent
+
+    @property
+    def signature(self) -> frozenset[tuple[str, tuple[int, ...]]]:
+        """Name and shape of every tensor."""
+        return frozenset((tensor.name, tensor.shape) for tensor in self.contents.tensors)
+
+
+def merge(parts: Sequence[Part], indices: Sequence[SourceFile]) -> Inventory:
+    """Put the files of a version together, in the order of their names.
+
+    A file whose tensors all lie in a better format beside it is left out as a copy. Where
+    two files use one name, the later file's names get the file's name in front.
+    """
+    plain = [_without_prefix(part) for part in sorted(parts, key=lambda p: natural(p.name))]
+    copies = {part.name: other for part in plain if (other := _original(part, plain))}
+    contents = {part.name: part.contents for part in parts}
+    kept = _with_distinct_names([part for part in plain if part.name not in copies])
+    failures = [
+        *(_failure(part) for part in plain if part.contents.failure),
+        *missing_shards([part.name for part in parts]),
+        *(failure for index in indices for failure in disagreements(index, contents)),
+    ]
+    return Inventory(
+        tensors=tuple(tensor for part in kept for tensor in part.contents.tensors),
+        skipped=(
+            *(skip for part in kept for skip in part.contents.skipped),
+            *(_copy(name, original) for name, original in copies.items()),
+        ),
+        reading=Reading(
+            files=tuple(part.record for part in plain),
+            bytes_read=sum(part.record.size for part in plain),
+            failures=tuple(failures),
+            globals=tuple(name for part in plain for name in part.contents.globals),
+        ),
+    )
+
+
+def natural(name: str) -> list[tuple[bool, int, str]]:
+    """A sort key that takes digits as numbers: ``h.2`` before ``h.10``."""
+    return [
+        (digits != "", int(digits[:300] or 0), text)
+        for text, digits in re.findall(r"([^0-9]+)|([0-9]+)", name)
+    ]
+
+
+def _failure(part: Part) -> FileFailure:
+    dangerous = any(named.dangerous for named in part.contents.globals)
+    return FileFailure(part.name, part.contents.failure, dangerous=dangerous)
+
+
+def _without_prefix(part: Part) -> Part:
+    names = [tensor.name for tensor in part.contents.tensors]
+    if not names or not all(name.startswith(PARALLEL) and name != PARALLEL for name in names):
+        return part
+    return _renamed(part, {name: name.removeprefix(PARALLEL) for name in names})
+
+
+def _renamed(part: Part, names: Mapping[str, str]) -> Part:
+    """The same part with other tensor names; skips are taken along."""
+    return replace(
+        part,
+        contents=replace(
+            part.contents,
+            tensors=tuple(replace(t, name=names[t.name]) for t in part.contents.tensors),
+            skipped=tuple(_renamed_skip(skip, names) for skip in part.contents.skipped),
+        ),
+    )
+
+
+def _renamed_skip(skip: Skip, names: Mapping[str, str]) -> Skip:
+    if not skip.reason.startswith("tied to "):
+        return skip
+    first = skip.reason.removeprefix("tied to ")
+    return replace(skip, reason=f"tied to {names.get(first, first)}")
+
+
+def _original(part: Part, parts: Iterable[Part]) -> str:
+    """The file in a better format, in the same folder, that has all of a file's tensors."""
+    better = [p for p in parts if p.folder == part.folder and p.rank < part.rank]
+    known = frozenset[tuple[str, tuple[int, ...]]]().union(*(p.signature for p in better))
+    if not part.signature or not part.signature <= known:
+        return ""
+    return next(p.name for p in better if p.signature & part.signature)
+
+
+def _copy(name: str, original: str) -> Skip:
+    return Skip(name, (), f"a copy, by names and shapes, of what {original} holds", read=False)
+
+
+def _with_distinct_names(parts: Iterable[Part]) -> list[Part]:
+    taken: set[str] = set()
+    result = []
+    for part in parts:
+        names = [tensor.name for tensor in part.contents.tensors]
+        fresh = part
+        if taken.intersection(names):
+            fresh = _renamed(part, {name: f"{part.name}:{name}" for name in names})
+        taken.update(tensor.name for tensor in fresh.contents.tensors)
+        result.append(fresh)
+    return result

@@ -1,0 +1,54 @@
+"""What a file of a version is for, told by its name alone."""
+
+import re
+from pathlib import PurePosixPath
+
+from auditor.records import Role
+
+READ = ("*.safetensors", "*.pt2", "*.pt", "*.pth", "*.bin", "*.ckpt")  # for error messages
+
+WEIGHTS = re.compile(
+    r"\.(safetensors|pt2?|pth(\.tar)?|th|bin|ckpt|h5|hdf5|keras|onnx|gguf|ggml|pb|tflite|pkl"
+    r"|pickle|joblib|skops|np[yz]|msgpack|t7|pdparams|cb|lgb|ubj|mlmodel)$",
+    re.IGNORECASE,
+)
+INDEX = re.compile(r"\.(safetensors|bin)\.index\.json$", re.IGNORECASE)
+NO_WEIGHTS = re.compile(  # files that look like weights and hold something else
+    r"^(optimizer|optim|scheduler|scaler|rng_state|training_args|trainer_state|sample_inputs?"
+    r"|input_example|serving_input_example|python_model|tokenizer|vocab|processor)\b.*"
+    r"|^rng_state_\d+\..*|^saved_model\.pb\.txt$",
+    re.IGNORECASE,
+)
+ASIDE = {"components", "code", "extra_files", "metadata", "__MACOSX", ".git"}  # folders
+CONFIGS = {"config.json", "adapter_config.json", "mlmodel", "model_index.json"}
+
+
+def role_of(name: str) -> Role:
+    """What a file is for.
+
+    Parameters
+    ----------
+    name
+        Relative to the version's root, with forward slashes.
+
+    Examples
+    --------
+    >>> role_of("model/model-00001-of-00002.safetensors"), role_of("optimizer.pt")
+    (<Role.WEIGHTS: 'weights'>, <Role.OTHER: 'other'>)
+    """
+    path = PurePosixPath(name)
+    if INDEX.search(path.name):
+        return Role.INDEX
+    if path.name.lower() in CONFIGS:
+        return Role.CONFIG
+    if path.name.lower() == "readme.md":
+        return Role.CARD
+    return Role.WEIGHTS if is_weight_file(name) else Role.OTHER
+
+
+def is_weight_file(name: str) -> bool:
+    """Whether a file by this name holds weights, in a format that is read here or not."""
+    path = PurePosixPath(name)
+    if ASIDE & set(path.parts[:-1]) or path.name.startswith("."):
+        return False
+    return bool(WEIGHTS.search(path.name)) and not NO_WEIGHTS.match(path.name)
