@@ -1,0 +1,24 @@
+"""The memory: versions, measurements, audits, decisions and deliveries in a database.
+
+To change the tables: change ``models.py`` and add a revision to ``migrations/versions``;
+``tests/ledger/test_opening.py`` holds the two together. Spectra are files, see `Spectra`.
+"""
+
+from auditor.ledger.deliveries import Delivery
+from auditor.ledger.history import Decision
+from auditor.ledger.ledger import Ledger
+from auditor.ledger.models import State
+from auditor.ledger.spectra import Spectra
+from auditor.ledger.watching import SourceState
+from auditor.ledger.work import Claim, Problem
+
+__all__ = [
+    "Claim",
+    "Decision",
+    "Delivery",
+    "Ledger",
+    "Problem",
+    "SourceState",
+    "Spectra",
+    "State",
+]

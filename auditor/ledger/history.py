@@ -1,0 +1,128 @@
+"""A version among the versions of its model: what came before, what may be a baseline."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from auditor.document import Document
+from auditor.ledger.models import AuditRow, DecisionRow, VersionRow, earlier, newest_first
+from auditor.ledger.work import claim_row
+from auditor.records import ModelVersion, Trend, Verdict
+
+NO_BASELINE = (Verdict.BLOCK, Verdict.INCOMPLETE)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person said about a version."""
+
+    accepted: bool
+    by: str
+    reason: str
+    at: datetime
+
+
+def find(session: Session, source: str, model: str, version: str) -> ModelVersion | None:
+    """The newest version of that name."""
+    query = select(VersionRow).where(
+        VersionRow.source == source, VersionRow.model == model, VersionRow.version == version
+    )
+    row = session.scalar(query.order_by(*newest_first()).limit(1))
+    return None if row is None else row.record
+
+
+def may_be_baseline(session: Session, version: ModelVersion) -> bool:
+    """Whether a version can be compared with."""
+    query = _sound().where(VersionRow.identity == version.identity)
+    return session.scalar(query) is not None
+
+
+def previous(session: Session, version: ModelVersion) -> ModelVersion | None:
+    """The newest earlier version of the model that may be a baseline."""
+    query = _sound().where(earlier(VersionRow, version))
+    row = session.scalar(query.order_by(*newest_first()).limit(1))
+    return None if row is None else row.record
+
+
+def same_weights(session: Session, version: ModelVersion, digest: str) -> Document | None:
+    """The newest audit of an earlier version of the model with these weights."""
+    query = (
+        select(AuditRow.document)
+        .join(VersionRow)
+        .where(earlier(VersionRow, version), AuditRow.weights_digest == digest)
+        .order_by(*newest_first(), AuditRow.id.desc())
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
+def trend(session: Session, version: ModelVersion, limit: int) -> list[Trend]:
+    """The newest `limit` earlier audited versions, oldest first."""
+    query = (
+        select(VersionRow, AuditRow)
+        .join(AuditRow)
+        .where(earlier(VersionRow, version), _is_newest())
+        .order_by(*newest_first())
+        .limit(limit)
+    )
+    points = [_point(row, audit) for row, audit in session.execute(query)]
+    return points[::-1]
+
+
+def decide(session: Session, version: ModelVersion, decision: Decision) -> None:
+    """Add a decision; earlier ones stay on record."""
+    session.add(
+        DecisionRow(
+            version_id=claim_row(session, version).version_id,
+            accepted=decision.accepted,
+            by=decision.by,
+            reason=decision.reason,
+            at=decision.at,
+        )
+    )
+
+
+def decision(session: Session, version: ModelVersion) -> Decision | None:
+    """The newest decision on a version."""
+    query = select(DecisionRow).join(VersionRow).where(VersionRow.identity == version.identity)
+    row = session.scalar(query.order_by(DecisionRow.id.desc()).limit(1))
+    return None if row is None else Decision(row.accepted, row.by, row.reason, row.at)
+
+
+def _sound() -> Select[VersionRow]:
+    """Versions that may be a baseline, by their newest audit and newest decision."""
+    accepted = (
+        select(DecisionRow.accepted)
+        .where(DecisionRow.version_id == VersionRow.id)
+        .order_by(DecisionRow.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    undisputed = and_(accepted.is_(None), AuditRow.verdict.not_in(NO_BASELINE))
+    return select(VersionRow).join(AuditRow).where(_is_newest(), or_(accepted, undisputed))
+
+
+def _is_newest() -> ColumnElement[bool]:
+    """Whether an audit is the newest of its version."""
+    other = aliased(AuditRow)
+    newest = select(func.max(other.id)).where(other.version_id == VersionRow.id)
+    return AuditRow.id == newest.scalar_subquery()
+
+
+def _point(row: VersionRow, audit: AuditRow) -> Trend:
+    return Trend(
+        version=row.version,
+        created_at=row.created_at,
+        verdict=audit.verdict,
+        alpha_median=_number(audit.alpha_median),
+        log_spectral_norm_mean=_number(audit.log_spectral_norm_mean),
+        distance=_number(audit.distance_mean),
+        findings_new=audit.findings_new,
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

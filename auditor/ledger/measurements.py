@@ -1,0 +1,95 @@
+"""Measurements as JSON, kept by the key of what they depend on."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from auditor.ledger.models import MeasurementRow
+from auditor.records import Histogram, Measurement, Trap
+
+
+def known(session: Session, key: str) -> Measurement | None:
+    """What was measured under a key."""
+    row = session.get(MeasurementRow, key)
+    return None if row is None else from_json(row.numbers)
+
+
+def remember(session: Session, key: str, digest: str, measurement: Measurement) -> None:
+    """Keep a measurement; the first one stays, for a key determines its numbers."""
+    if session.get(MeasurementRow, key) is None:
+        session.add(MeasurementRow(key=key, digest=digest, numbers=to_json(measurement)))
+
+
+def to_json(measurement: Measurement) -> dict[str, Any]:
+    """A measurement as JSON holds it: ``nan`` is null, an infinity is its name."""
+    return {
+        "status": measurement.status,
+        "n": measurement.n,
+        "m": measurement.m,
+        "num_evals": measurement.num_evals,
+        "metrics": {name: _out(value) for name, value in measurement.metrics.items()},
+        "traps": [_trap_out(trap) for trap in measurement.traps],
+        "spectrum": _histogram_out(measurement.spectrum),
+    }
+
+
+def from_json(numbers: Mapping[str, Any]) -> Measurement:
+    """The measurement that `to_json` was given."""
+    return Measurement(
+        status=numbers["status"],
+        n=numbers["n"],
+        m=numbers["m"],
+        num_evals=numbers["num_evals"],
+        metrics={name: _in(value) for name, value in numbers["metrics"].items()},
+        traps=tuple(_trap_in(trap) for trap in numbers["traps"]),
+        spectrum=_histogram_in(numbers["spectrum"]),
+    )
+
+
+def _trap_out(trap: Trap) -> dict[str, Any]:
+    entries = [[int(row), int(column), _out(value)] for row, column, value in trap.entries]
+    return {"eigenvalue": _out(trap.eigenvalue), "edge": _out(trap.edge), "entries": entries}
+
+
+def _trap_in(trap: Mapping[str, Any]) -> Trap:
+    entries = tuple((row, column, _in(value)) for row, column, value in trap["entries"])
+    return Trap(eigenvalue=_in(trap["eigenvalue"]), edge=_in(trap["edge"]), entries=entries)
+
+
+def _histogram_out(found: Histogram | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "lo": _out(found.lo),
+        "hi": _out(found.hi),
+        "density": [_out(value) for value in found.density],
+        "twin": [_out(value) for value in found.twin],
+    }
+
+
+def _histogram_in(found: Mapping[str, Any] | None) -> Histogram | None:
+    if found is None:
+        return None
+    return Histogram(
+        lo=_in(found["lo"]),
+        hi=_in(found["hi"]),
+        density=tuple(_in(value) for value in found["density"]),
+        twin=tuple(_in(value) for value in found["twin"]),
+    )
+
+
+def _out(value: float) -> float | str | None:
+    """A number as JSON has it; counts stay whole numbers."""
+    if math.isnan(value):
+        return None
+    if math.isinf(value):
+        return str(float(value))
+    return value if isinstance(value, int) else float(value)
+
+
+def _in(value: float | str | None) -> float:
+    if value is None:
+        return math.nan
+    return float(value) if isinstance(value, str) else value

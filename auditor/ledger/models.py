@@ -1,0 +1,288 @@
+"""The tables. `migrations` makes them; a test holds the two together.
+
+`ModelVersion.created_at`, then the version as people count (9 before 10), then the identity
+put the versions of a model in their one order: see `position`.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    MetaData,
+    UniqueConstraint,
+    and_,
+    tuple_,
+)
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    InstrumentedAttribute,
+    Mapped,
+    mapped_column,
+    relationship,
+)
+from sqlalchemy.orm.util import AliasedClass
+
+from auditor.ledger.columns import AnyText, Utc
+from auditor.records import ModelVersion, VersionId
+
+
+class State(StrEnum):
+    """Where a version stands on its way to an audit."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    HISTORY = "history"  # older than what the source was asked to audit
+    QUARANTINED = "quarantined"  # failed too often
+    GONE = "gone"  # deleted at its source
+    REFUSED = "refused"  # lies where this installation may not fetch from
+
+
+OPEN = (State.PENDING, State.RUNNING)
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    SUPERSEDED = "superseded"  # a newer audit of the version goes out instead
+
+
+NAMES = {  # a constraint without a name could not be changed by a later revision
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """All tables share one metadata; text and moments are kept exactly."""
+
+    type_annotation_map = {str: AnyText, datetime: Utc, Mapping[str, Any]: JSON}  # noqa: RUF012
+    metadata = MetaData(naming_convention=NAMES)
+
+
+class SourceRow(Base):
+    """A source: how far it was read, and how it is."""
+
+    __tablename__ = "sources"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    cursor: Mapped[str | None]
+    last_success: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    failed_at: Mapped[datetime | None]
+
+
+class VersionRow(Base):
+    """A version of a model, as its source announced it."""
+
+    __tablename__ = "versions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    identity: Mapped[str] = mapped_column(unique=True)
+    source: Mapped[str]
+    model: Mapped[str]
+    version: Mapped[str]
+    natural: Mapped[str]  # `version` in a spelling that sorts as people count
+    created_at: Mapped[datetime]
+    uri: Mapped[str]
+    location: Mapped[str]
+    facts: Mapped[Mapping[str, Any]]
+    noted_at: Mapped[datetime | None]  # None: audited by hand, no source has announced it
+
+    __table_args__ = (
+        Index(None, "source", "model", "created_at"),
+        Index(None, "created_at"),
+    )
+
+    @classmethod
+    def of(cls, version: ModelVersion, noted_at: datetime | None) -> "VersionRow":
+        """The row for a version the ledger has not met."""
+        return cls(
+            identity=version.identity,
+            source=version.id.source,
+            model=version.id.model,
+            version=version.id.version,
+            natural=natural(version.id.version),
+            created_at=version.created_at,
+            uri=version.uri,
+            location=version.location,
+            facts=dict(version.facts),
+            noted_at=noted_at,
+        )
+
+    @property
+    def record(self) -> ModelVersion:
+        """The version as it was announced."""
+        return ModelVersion(
+            id=VersionId(self.source, self.model, self.version),
+            created_at=self.created_at,
+            uri=self.uri,
+            location=self.location,
+            facts=self.facts,
+        )
+
+
+class ClaimRow(Base):
+    """The work on a version: its state, who has it, until when, how often it failed."""
+
+    __tablename__ = "claims"
+
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(index=True)
+    owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    lost: Mapped[int] = mapped_column(default=0)  # leases that ran out: the owner died
+    next_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
+
+    version: Mapped[VersionRow] = relationship()
+
+
+class MeasurementRow(Base):
+    """The numbers of one tensor, wherever it turns up again."""
+
+    __tablename__ = "measurements"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(index=True)  # of the tensor
+    numbers: Mapped[Mapping[str, Any]]
+
+
+class AuditRow(Base):
+    """An audit: its document, and what is asked of it too often to open the document."""
+
+    __tablename__ = "audits"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"))
+    document_id: Mapped[str] = mapped_column(index=True)
+    verdict: Mapped[str]
+    metric_set: Mapped[int]
+    policy_hash: Mapped[str]
+    weights_digest: Mapped[str | None] = mapped_column(index=True)  # None: no file was read
+    alpha_median: Mapped[float | None]
+    log_spectral_norm_mean: Mapped[float | None]
+    distance_mean: Mapped[float | None]
+    findings_new: Mapped[int]
+    saved_at: Mapped[datetime]
+    document: Mapped[Mapping[str, Any]] = mapped_column(deferred=True)
+
+    __table_args__ = (UniqueConstraint("version_id", "document_id"),)
+
+
+class LayerRow(Base):
+    """The headline numbers of a layer in an audit; null where undefined."""
+
+    __tablename__ = "layers"
+
+    audit_id: Mapped[int] = mapped_column(ForeignKey("audits.id"), primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    status: Mapped[str]
+    digest: Mapped[str] = mapped_column(index=True)
+    alpha: Mapped[float | None]
+    alpha_lo: Mapped[float | None]
+    alpha_hi: Mapped[float | None]
+    log_spectral_norm: Mapped[float | None]
+    stable_rank: Mapped[float | None]
+    num_traps: Mapped[float | None]
+    distance: Mapped[float | None]  # relative, to the same layer of the baseline
+
+
+class FindingRow(Base):
+    """A finding of an audit, and since when the model has it."""
+
+    __tablename__ = "findings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    audit_id: Mapped[int] = mapped_column(ForeignKey("audits.id"), index=True)
+    check: Mapped[str]
+    severity: Mapped[str]
+    layer: Mapped[str | None]
+    origin: Mapped[str]
+    waiver: Mapped[str | None]
+    first_seen: Mapped[datetime]
+
+
+class DecisionRow(Base):
+    """A person's accept or reject; rows are added, never changed."""
+
+    __tablename__ = "decisions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), index=True)
+    accepted: Mapped[bool]
+    by: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[datetime]
+
+
+class DeliveryRow(Base):
+    """One audit on its way to one sink."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    audit_id: Mapped[int] = mapped_column(ForeignKey("audits.id"), index=True)
+    sink: Mapped[str]
+    state: Mapped[str] = mapped_column(index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime]
+    reason: Mapped[str | None]
+    delivered_at: Mapped[datetime | None]
+
+
+Versions = type[VersionRow] | AliasedClass[VersionRow]
+
+
+def natural(version: str) -> str:
+    """A spelling of a version that sorts as text as people count: 9 before 10.
+
+    Examples
+    --------
+    >>> sorted(["10", "9", "v2"], key=natural)
+    ['9', '10', 'v2']
+    """
+    return re.sub(r"[0-9]+", lambda digits: digits.group().zfill(20), version)
+
+
+def position(versions: Versions) -> tuple[InstrumentedAttribute[Any], ...]:
+    """The columns that put the versions of a model in order."""
+    return versions.created_at, versions.natural, versions.identity
+
+
+def oldest_first() -> tuple[ColumnElement[Any], ...]:
+    """Sort versions by `position`."""
+    return tuple(column.asc() for column in position(VersionRow))
+
+
+def newest_first() -> tuple[ColumnElement[Any], ...]:
+    """Sort versions by `position`, backwards."""
+    return tuple(column.desc() for column in position(VersionRow))
+
+
+def position_of(version: ModelVersion) -> tuple[datetime, str, str]:
+    """The same as `position`, of a record."""
+    return version.created_at, natural(version.id.version), version.identity
+
+
+def earlier(versions: Versions, than: ModelVersion) -> ColumnElement[bool]:
+    """Whether a row is a version of the same model made before `than`."""
+    return and_(
+        versions.source == than.id.source,
+        versions.model == than.id.model,
+        tuple_(*position(versions)) < position_of(than),
+    )

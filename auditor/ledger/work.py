@@ -1,0 +1,202 @@
+"""Who audits what next, and what became of it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import ColumnElement, CursorResult, and_, case, exists, or_, select, tuple_, update
+from sqlalchemy.orm import Session, aliased
+
+from auditor.errors import UsageError
+from auditor.ledger.models import OPEN, ClaimRow, State, VersionRow, oldest_first, position
+from auditor.records import ModelVersion
+
+MOST_DOUBLINGS = 20  # a pause stops growing long before a date overflows
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to audit a version until the lease runs out."""
+
+    version: ModelVersion
+    attempts: int  # that failed before this one
+    source: str
+    lost: int = 0  # earlier leases that ran out because their owner died
+
+
+class Problem(NamedTuple):
+    """A version that did not come through, or not yet."""
+
+    version: ModelVersion
+    state: str
+    attempts: int
+    reason: str
+
+
+def claim(session: Session, at: datetime, lease: timedelta, owner: str) -> Claim | None:
+    """Take the oldest version that may be audited now."""
+    while (found := _next(session, at)) is not None:
+        version, before = found
+        if _take(session, version.id, at, at + lease, owner):
+            return Claim(
+                version=version.record,
+                attempts=before.attempts,
+                source=version.source,
+                lost=before.lost + (before.state == State.RUNNING),
+            )
+        session.expire_all()  # somebody else was quicker: look again
+    return None
+
+
+def renew(session: Session, version: ModelVersion, at: datetime, lease: timedelta) -> None:
+    """Keep a claim for another `lease` from now on."""
+    row = claim_row(session, version)
+    if row.state == State.RUNNING:
+        row.lease_until = at + lease
+
+
+def release(session: Session, version: ModelVersion) -> None:
+    """Give a claim back."""
+    row = claim_row(session, version)
+    if row.state == State.RUNNING:
+        settle(row, State.PENDING, row.reason)
+
+
+def owners(session: Session) -> list[str]:
+    """Who holds claims now, expired ones included."""
+    query = select(ClaimRow.owner).where(ClaimRow.state == State.RUNNING).distinct()
+    return sorted(owner for owner in session.scalars(query) if owner is not None)
+
+
+def abandon(session: Session, owner: str) -> int:
+    """Give back all claims of an owner known to be dead; how many."""
+    held = select(ClaimRow).where(ClaimRow.state == State.RUNNING, ClaimRow.owner == owner)
+    rows = session.scalars(held).all()
+    for row in rows:
+        row.lost += 1
+        settle(row, State.PENDING, row.reason)
+    return len(rows)
+
+
+def failed(
+    session: Session,
+    version: ModelVersion,
+    reason: str,
+    at: datetime,
+    *,
+    max_attempts: int,
+    pause: timedelta,
+) -> bool:
+    """Record an attempt that failed; whether the version is quarantined now."""
+    row = claim_row(session, version)
+    if row.state not in OPEN:  # settled in the meantime, which a late failure does not undo
+        return row.state == State.QUARANTINED
+    row.attempts += 1
+    quarantined = row.attempts >= max_attempts
+    settle(row, State.QUARANTINED if quarantined else State.PENDING, reason)
+    if not quarantined:
+        row.next_at = at + pause * doublings(row.attempts - 1)
+    return quarantined
+
+
+def end(session: Session, version: ModelVersion, state: State, reason: str) -> None:
+    """Put a version where nobody tries it again by itself."""
+    settle(claim_row(session, version), state, reason)
+
+
+def settle(row: ClaimRow, state: State, reason: str | None) -> None:
+    """Nobody holds the version any more; it is in `state`."""
+    row.state = state
+    row.reason = reason
+    row.owner = row.lease_until = row.next_at = None
+
+
+def doublings(times: int) -> int:
+    """How much longer a pause is after being doubled so often."""
+    return 1 << min(times, MOST_DOUBLINGS)
+
+
+def states(session: Session) -> dict[str, int]:
+    """How many versions are in which state; a state nobody is in has 0."""
+    found = Counter(session.scalars(select(ClaimRow.state)))
+    return {str(state): found[state] for state in State}
+
+
+def problems(session: Session) -> list[Problem]:
+    """Versions that failed, are gone or were refused, oldest first."""
+    troubled = (State.QUARANTINED, State.GONE, State.REFUSED)
+    failing = and_(ClaimRow.state.in_(OPEN), ClaimRow.attempts > 0)
+    query = (
+        select(VersionRow, ClaimRow)
+        .join(ClaimRow)
+        .where(or_(ClaimRow.state.in_(troubled), failing))
+        .order_by(*oldest_first())
+    )
+    return [
+        Problem(version.record, row.state, row.attempts, row.reason or "")
+        for version, row in session.execute(query)
+    ]
+
+
+def version_row(session: Session, version: ModelVersion) -> VersionRow | None:
+    """The row of a version, None where it was never met."""
+    return session.scalar(select(VersionRow).where(VersionRow.identity == version.identity))
+
+
+def claim_row(session: Session, version: ModelVersion) -> ClaimRow:
+    """The work on a version.
+
+    Raises
+    ------
+    UsageError
+        If the ledger has never met the version.
+    """
+    query = select(ClaimRow).join(VersionRow).where(VersionRow.identity == version.identity)
+    row = session.scalar(query)
+    if row is None:
+        raise UsageError(f"the ledger does not know {version.id}; audit it first")
+    return row
+
+
+def _next(session: Session, at: datetime) -> tuple[VersionRow, ClaimRow] | None:
+    query = (
+        select(VersionRow, ClaimRow)
+        .join(ClaimRow)
+        .where(_is_free(at), ~_is_held_up())
+        .order_by(*oldest_first())
+        .limit(1)
+    )
+    return session.execute(query).first()
+
+
+def _is_free(at: datetime) -> ColumnElement[bool]:
+    due = or_(ClaimRow.next_at.is_(None), ClaimRow.next_at <= at)
+    return or_(
+        and_(ClaimRow.state == State.PENDING, due),
+        and_(ClaimRow.state == State.RUNNING, ClaimRow.lease_until <= at),
+    )
+
+
+def _is_held_up() -> ColumnElement[bool]:
+    """Whether an earlier version of the same model still waits or runs."""
+    older, work = aliased(VersionRow), aliased(ClaimRow)
+    return exists().where(
+        work.version_id == older.id,
+        work.state.in_(OPEN),
+        older.source == VersionRow.source,
+        older.model == VersionRow.model,
+        tuple_(*position(older)) < tuple_(*position(VersionRow)),
+    )
+
+
+def _take(session: Session, version_id: int, at: datetime, until: datetime, owner: str) -> bool:
+    """Change the row if it is still free: the one step that decides who has it."""
+    lost = ClaimRow.lost + case((ClaimRow.state == State.RUNNING, 1), else_=0)
+    statement = (
+        update(ClaimRow)
+        .where(ClaimRow.version_id == version_id, _is_free(at))
+        .values(state=State.RUNNING, owner=owner, lease_until=until, next_at=None, lost=lost)
+        .execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
