@@ -18,6 +18,10 @@ class Source(Protocol):
     def name(self) -> str:
         """The name it goes by in version ids, logs and the ledger."""
 
+    @property
+    def history(self) -> int | None:
+        """How many of the newest versions of a model new to it are audited; None: all."""
+
     def changes(self, cursor: str | None) -> Iterator[Seen]:
         """Versions that may be new since `cursor`, oldest first; all of them for None.
 

@@ -1,0 +1,233 @@
+"""A folder of models, ``<root>/<model>/<version>/<files>``, and any path on this machine.
+
+Names that begin with a dot are not looked at. A version counts once nobody has touched it
+for a moment (`Folder.settle`); a program that may pause longer while it writes should write
+under a name with a dot and rename the finished folder.
+"""
+
+import logging
+import math
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from auditor.errors import GoneError, RefusedError, SourceError, UsageError, translate
+from auditor.records import ModelVersion, Role, Seen, SourceFile, VersionId
+from auditor.weights import role_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Versions are sub-folders of a model's folder, in natural order: 2 before 10."""
+
+    root: Path
+    name: str = "folder"
+    history: int | None = 1  # how many versions of a newly watched model; None: all
+    settle: float = 2.0  # seconds a version must have been left alone
+
+    def changes(self, cursor: str | None) -> Iterator[Seen]:  # noqa: ARG002 - see below
+        """Every version there is, each model's oldest first.
+
+        A copy may carry any modification time, so no time separates old from new: all
+        versions are reported at each sweep, and the ledger knows which it has seen. What
+        was touched within `settle` seconds is waited for once, and otherwise left for the
+        next sweep. A version whose files change has another `created_at` and is new again.
+
+        Raises
+        ------
+        SourceError
+            If `root` is not a folder that can be read.
+        """
+        with translate(OSError, to=SourceError, doing=f"listing {self.root}"):
+            folders = list(self._folders())
+        moving = {folder for folder in folders if _age(folder) < self.settle}
+        if moving:
+            time.sleep(self.settle)
+        for folder in folders:
+            version = self._version(folder)
+            if version is not None and (folder not in moving or _age(folder) >= self.settle):
+                yield Seen(version, cursor="")
+
+    def resolve(self, ref: str, of: ModelVersion | None) -> ModelVersion | None:
+        """The version before `of`, or the one in the folder that `ref` names."""
+        if ref == "previous":
+            return self._previous(of) if of is not None else None
+        if of is not None and _is_one_name(ref):
+            ref = str(self.root / of.id.model / ref)
+        folder = Path(ref).absolute()
+        depth = len(folder.parts) - len(self.root.absolute().parts)
+        if depth != 2 or not folder.is_relative_to(self.root.absolute()) or not folder.is_dir():
+            return None
+        return self._version(self.root / folder.parent.name / folder.name)
+
+    def files(self, version: ModelVersion) -> Sequence[SourceFile]:
+        """The files of a version, in sub-folders too; links that lead out are refused."""
+        folder = Path(version.location)
+        if not folder.is_dir():
+            raise GoneError(f"{version.id} is gone: there is no folder {folder} any more")
+        return _files(folder, within=self.root)
+
+    def _folders(self) -> Iterator[Path]:
+        if not self.root.is_dir():
+            raise SourceError(f"{self.root} is not a folder; check `root` in config.yaml")
+        for model in _subfolders(self.root):
+            yield from _subfolders(model)
+
+    def _version(self, folder: Path) -> ModelVersion | None:
+        """None while the folder holds no file."""
+        created = _newest(folder)
+        if created is None:
+            return None
+        return ModelVersion(
+            id=VersionId(self.name, folder.parent.name, folder.name),
+            created_at=created,
+            uri=str(folder),
+            location=str(folder.absolute()),
+        )
+
+    def _previous(self, of: ModelVersion) -> ModelVersion | None:
+        before = natural(of.id.version)
+        for folder in reversed(_subfolders(self.root / of.id.model)):
+            version = self._version(folder) if natural(folder.name) < before else None
+            if version is not None:
+                return version
+        return None
+
+
+def version_at(path: Path) -> ModelVersion:
+    """A file or a folder of weights, as the version that ``auditor audit PATH`` looks at.
+
+    The version is named by the time of its newest file, UTC: ``20260105T101500``.
+
+    Raises
+    ------
+    UsageError
+        If there is no such path, or no file in it.
+    """
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; name a file or a folder of weights")
+    created = _newest(path)
+    if created is None:
+        raise UsageError(f"{path} holds no files; name a file or a folder of weights")
+    model = path.absolute().resolve().name or "root"
+    return ModelVersion(
+        id=VersionId("path", model, created.strftime("%Y%m%dT%H%M%S")),
+        created_at=created,
+        uri=str(path),
+        location=str(path.absolute()),
+    )
+
+
+def files_at(path: Path) -> Sequence[SourceFile]:
+    """The files of a version that `version_at` named.
+
+    An index of shards stands for the folder it lies in, any other file for itself.
+    """
+    if not path.exists():
+        raise GoneError(f"{path} is gone; name a file or a folder of weights")
+    if path.is_dir():
+        return _files(path, within=None)
+    if role_of(path.name) is Role.INDEX:
+        return [file for file in _files(path.parent, within=None) if "/" not in file.name]
+    return [_file(path, path.name)]
+
+
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """Key that sorts runs of digits as numbers.
+
+    >>> sorted(["v10", "v9", "rc"], key=natural)
+    ['rc', 'v9', 'v10']
+    """
+    parts = re.findall(r"\d+|\D+", name, flags=re.ASCII)
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
+
+
+def _is_one_name(ref: str) -> bool:
+    return ref not in {"", ".", ".."} and "/" not in ref and not ref.startswith(".")
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """Visible folders in natural order; a name that is not UTF-8 cannot be reported."""
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if not _visible(path) or not path.is_dir():
+            continue
+        if _printable(path.name) != path.name:
+            log.warning("%s is not looked at: rename it in UTF-8", _printable(str(path)))
+            continue
+        found.append(path)
+    return sorted(found, key=lambda path: (natural(path.name), path.name))
+
+
+def _visible(path: Path) -> bool:
+    return not path.name.startswith(".")
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Visible entries in order, sub-folders too; links to folders are not followed."""
+    entries = folder.iterdir() if folder.is_dir() else ()
+    for path in sorted(filter(_visible, entries)):
+        yield path
+        if path.is_dir() and not path.is_symlink():
+            yield from _walk(path)
+
+
+def _newest(path: Path) -> datetime | None:
+    """When the newest file was written, None without a file."""
+    with translate(OSError, to=SourceError, doing=f"reading the dates in {path}"):
+        try:
+            times = [file.stat().st_mtime for file in (path, *_walk(path)) if file.is_file()]
+        except FileNotFoundError:  # removed while it was looked at
+            return None
+    return datetime.fromtimestamp(max(times), tz=UTC) if times else None
+
+
+def _age(folder: Path) -> float:
+    """Seconds since anything in it was last written, created, renamed or removed.
+
+    By the inode's own clock, which a copy cannot set back as it can a modification time.
+    A time in the future says nothing about when, and counts as long ago.
+    """
+    with translate(OSError, to=SourceError, doing=f"reading the dates in {folder}"):
+        try:
+            changed = max(path.lstat().st_ctime for path in (folder, *_walk(folder)))
+        except FileNotFoundError:  # removed while it was looked at
+            return 0.0
+    age = time.time() - changed
+    return age if age >= 0 else math.inf
+
+
+def _files(folder: Path, within: Path | None) -> list[SourceFile]:
+    root = within.resolve() if within else None
+    found = []
+    with translate(OSError, to=SourceError, doing=f"listing {folder}"):
+        for path in (folder, *_walk(folder)):
+            if root is not None and not path.resolve().is_relative_to(root):
+                raise RefusedError(
+                    f"{_printable(str(path))} leads out of {within}; put the file itself there"
+                )
+            if path.is_file():
+                found.append(_file(path, path.relative_to(folder).as_posix()))
+    return found
+
+
+def _file(path: Path, name: str) -> SourceFile:
+    name = _printable(name)
+    return SourceFile(name, role_of(name), path.stat().st_size, partial(_open, path))
+
+
+def _open(path: Path) -> BinaryIO:
+    with translate(OSError, to=SourceError, doing=f"opening {path}"):
+        return path.open("rb")
