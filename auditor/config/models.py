@@ -22,6 +22,7 @@ from auditor.config.units import duration, size
 from auditor.plugins.building import Room, kinds
 from auditor.plugins.place import Place, unknown
 from auditor.plugins.settings import from_folder, located
+from auditor.policy import PRESET_NAMES
 
 PREVIOUS = "previous"
 ALIAS = "alias:"
@@ -46,8 +47,10 @@ def _policy(value: object, info: ValidationInfo) -> object:
     """A file's path is anything that looks like one; what is left is a preset's name."""
     if not isinstance(value, str) or not value:
         raise ValueError("expected the name of a preset or the path of a policy file")
-    if "/" not in value and not value.endswith((".yaml", ".yml")):
+    if value in PRESET_NAMES:
         return value
+    if "/" not in value and not value.endswith((".yaml", ".yml")):
+        raise ValueError(unknown(value, PRESET_NAMES, what="preset"))
     path = from_folder(value, _folder(info))
     if not path.is_file():
         raise ValueError(f"no policy file {path}; give its path, or the name of a preset")
@@ -192,9 +195,11 @@ class Config(Section):
         description="What a version is compared with: the first of these that exists.",
     )
     sources: Annotated[tuple[Source, ...], AfterValidator(_some)] = Field(
-        description="The places to watch."
+        description="The places to watch.", json_schema_extra={"minItems": 1}
     )
     sinks: Annotated[tuple[Sink, ...], AfterValidator(_some)] = Field(
-        default_factory=_default_sinks, description="Where audits go."
+        default_factory=_default_sinks,
+        description="Where audits go; left out: to files, and to every MLflow registry watched.",
+        json_schema_extra={"minItems": 1},
     )
     limits: Limits = Field(default=Limits(), description=str(Limits.__doc__))

@@ -43,7 +43,7 @@ def read(path: Path, environ: Mapping[str, str]) -> tuple[Any, Place]:
     """
     root = _parsed(path)
     if root is None:
-        raise ConfigError(f"{path}: is empty; it needs at least a list of sources")
+        raise ConfigError(f"{path}: is empty: expected keys and values in YAML")
     reader = _Reader(path, environ)
     values = reader.value(root, ())
     if reader.wrong:

@@ -28,9 +28,10 @@ def plugin(room: Room, kind: str, place: Place | None = None) -> type:
     ConfigError
         If there is no such kind, or a package it needs is not installed.
     """
-    here = (place or Place()).inside("kind")
+    here = place or Place()
     if kind not in kinds(room):
-        raise ConfigError(here.problem(unknown(kind, kinds(room), what=f"kind of {room}")))
+        nearest = unknown(kind, kinds(room), what="kind")
+        raise ConfigError(here.problem(f"kind {kind}: {nearest}"))
     try:
         module = import_module(f"auditor.{room}.{kind}")
     except ModuleNotFoundError as error:

@@ -37,9 +37,8 @@ def _kind(room: Room, kind: str, given: Sequence[str]) -> dict[str, Any]:
         "description": (found.__doc__ or "").partition("\n")[0],
         "type": "object",
         "properties": properties,
-        "required": ["kind"],
         "additionalProperties": False,
-        "allOf": [_either(name, properties) for name in required],
+        "allOf": [_either(name, properties) for name in ["kind", *required]],
     }
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 KeyPath = tuple[str | int, ...]
 
+SAID_ELSEWHERE = {"extra_forbidden", "default_factory_not_called"}  # by `unknown`; by its cause
 LONGEST_SHOWN = 60  # characters of a value repeated in a message
 
 
@@ -80,7 +81,7 @@ def problems(error: ValidationError, place: Place) -> Iterator[str]:
     """Say each thing that does not fit, where it stands, what was found and what fits."""
     for detail in error.errors(include_url=False):
         here = place.inside(*detail["loc"])
-        if detail["type"] == "extra_forbidden":  # said better where the known keys are known
+        if detail["type"] in SAID_ELSEWHERE:
             continue
         if detail["type"] == "missing":
             yield here.problem("is required and not there")
