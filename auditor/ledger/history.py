@@ -19,7 +19,7 @@ NO_BASELINE = (Verdict.BLOCK, Verdict.INCOMPLETE)
 class Decision:
     """What a person said about a version."""
 
-    accepted: bool
+    accept: bool
     by: str
     reason: str
     at: datetime
@@ -77,7 +77,7 @@ def decide(session: Session, version: ModelVersion, decision: Decision) -> None:
     session.add(
         DecisionRow(
             version_id=claim_row(session, version).version_id,
-            accepted=decision.accepted,
+            accepted=decision.accept,
             by=decision.by,
             reason=decision.reason,
             at=decision.at,

@@ -125,10 +125,10 @@ class Ledger:
         with self._read() as session:
             return work.owners(session)
 
-    def abandon(self, owner: str) -> int:
+    def release_owner(self, owner: str) -> int:
         """Give back what an owner known to be dead holds, without waiting for the leases."""
         with self._write() as session:
-            return work.abandon(session, owner)
+            return work.release_owner(session, owner)
 
     def failed(
         self,

@@ -69,7 +69,7 @@ def owners(session: Session) -> list[str]:
     return sorted(owner for owner in session.scalars(query) if owner is not None)
 
 
-def abandon(session: Session, owner: str) -> int:
+def release_owner(session: Session, owner: str) -> int:
     """Give back all claims of an owner known to be dead; how many."""
     held = select(ClaimRow).where(ClaimRow.state == State.RUNNING, ClaimRow.owner == owner)
     rows = session.scalars(held).all()
