@@ -1,0 +1,99 @@
+"""The formats without a page: JSON, the layer table as CSV, a summary as Markdown."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from auditor.document import Document
+from auditor.render.findings import changes, worst_first
+from auditor.render.text import visible
+from auditor.render.view import page
+
+LISTED = 10  # findings in a Markdown summary
+STRUCTURE = {"traps", "spectrum", "phase", "baseline"}
+
+
+def as_json(document: Document) -> str:
+    """The document itself, indented, every number with all its digits."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)
+    halves = re.compile("[\ud800-\udfff]")  # half surrogates of a broken name fit no encoding
+    return halves.sub(lambda half: f"\\u{ord(half[0]):04x}", text) + "\n"
+
+
+def as_csv(document: Document) -> str:
+    """A row per layer, every number, distances to the baseline, the checks that found it.
+
+    A text that a spreadsheet would take for a formula is given a leading apostrophe.
+    """
+    before = changes(document)
+    found: dict[str, list[str]] = {}
+    for finding in worst_first(document["findings"]):
+        if finding["layer"] and finding["origin"] != "fixed":
+            found.setdefault(finding["layer"], []).append(finding["check"])
+    rows = [
+        {**layer, **before.get(layer["name"], {}), "findings": " ".join(found.get(name, []))}
+        for layer in document["layers"]
+        for name in (layer["name"],)
+    ]
+    names = dict.fromkeys(name for row in rows for name in row if name not in STRUCTURE)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(names)
+    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
+    return out.getvalue()
+
+
+def _cell(value: object) -> str | int | float:
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return value
+    text = "×".join(map(str, value)) if isinstance(value, list) else visible(str(value))
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
+def as_markdown(document: Document) -> str:
+    """The verdict, why, and the worst findings, for a ticket or a pull request."""
+    of = page(document)
+    against = f", compared with {_escaped(of.baseline)}" if of.baseline else ", no baseline"
+    lines = [
+        f"# {of.verdict.glyph} {of.verdict.words}: {_escaped(of.model)} {_escaped(of.version)}",
+        "",
+        f"{_escaped(of.reason)}  ",
+        f"Policy {_escaped(document['policy']['name'])}{against}.",
+        "",
+        f"**What to do:** {_escaped(of.todo)}",
+        "",
+    ]
+    failed = [row for row in of.gate if row.badge.words != "passed"]
+    if failed:
+        lines += ["| Condition | Limit | Found |", "|---|---|---|"]
+        lines += [f"| {_escaped(r.condition)} | {r.limit} | {r.value} |" for r in failed]
+        lines.append("")
+    lines += _listed(document)
+    tile = of.tiles[-1]
+    lines += [f"{tile.value} {tile.words}: {_escaped(tile.note)}.", "", of.green]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(document: Document) -> list[str]:
+    findings: list[Mapping[str, Any]] = [
+        finding for finding in worst_first(document["findings"]) if finding["origin"] != "fixed"
+    ]
+    lines = [
+        f"- **{finding['severity']}**, {finding['origin']}: {_escaped(finding['message'])}"
+        for finding in findings[:LISTED]
+    ]
+    if len(findings) > LISTED:
+        lines.append(f"- and {len(findings) - LISTED} more")
+    return [*lines, ""] if lines else []
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown and the HTML in it take literally, on one line."""
+    line = " ".join(visible(text).split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~#@$!])", r"\\\1", line)
