@@ -1,0 +1,74 @@
+"""Which entries make a correlation trap."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+
+from auditor.records import Matrix
+from auditor.spectral.shuffle import Entries
+
+MOST_ENTRIES = 5  # named a trap
+MOST_TRAPS = 32  # whose entries are named, a slice
+CANDIDATES = 256  # largest and smallest entries that are looked at
+
+Entry = tuple[int, int, float]
+
+
+def name_entries(
+    original: Matrix, twin: Matrix, entries: Entries, *, count: int
+) -> list[tuple[Entry, ...]]:
+    r"""The entries that make each of the `count` largest eigenvalues of a centred twin.
+
+    A singular value of the twin T is the sum of :math:`u_i (t_{ij} - \bar t) v_j` over all
+    its entries. Those that contribute at least a quarter of what the strongest contributes
+    are named, at most five.
+
+    Parameters
+    ----------
+    original : (rows, cols)
+        Where the entries are looked up.
+    twin : (n, m), n >= m
+        The same values in random order.
+    entries
+        Their scale and mean.
+    count
+        How many eigenvalues are traps.
+
+    Returns
+    -------
+    list
+        A tuple of (row, column, value) a trap, strongest trap first; empty after the 32nd.
+    """
+    named = min(count, MOST_TRAPS)
+    gram = entries.gram(twin, shift=entries.mean)
+    vectors = eigh(gram, subset_by_index=(entries.m - named, entries.m - 1))[1]
+    found: list[tuple[Entry, ...]] = [()] * count
+    rows, cols = _extremes(twin, entries.values)
+    size = entries.scaled(twin[rows, cols]) - entries.mean
+    right = vectors[:, ::-1]
+    left = (entries.scaled(twin[rows]) - entries.mean) @ right
+    shares = size[:, None] * left * right[cols]
+    for k in range(named):
+        share = shares[:, k]
+        best = np.argsort(share)[::-1][:MOST_ENTRIES]
+        best = best[share[best] >= share[best[0]] / 4.0]
+        found[k] = tuple(_locate(original, twin[rows, cols], int(i)) for i in best)
+    return found
+
+
+def _extremes(twin: Matrix, values: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the largest and smallest entries."""
+    few = min(CANDIDATES, values.size)
+    low = np.argwhere(twin <= values[few - 1])[: 2 * few]
+    high = np.argwhere(twin >= values[-few])[: 2 * few]
+    both = np.unique(np.concatenate([low, high]), axis=0)
+    return both[:, 0], both[:, 1]
+
+
+def _locate(original: Matrix, values: NDArray[Any], i: int) -> Entry:
+    """Where the i-th value is in the original: equal values in the order of its rows."""
+    earlier = int(np.count_nonzero(values[:i] == values[i]))
+    row, col = np.argwhere(original == values[i])[earlier].tolist()
+    return row, col, float(original[row, col])
