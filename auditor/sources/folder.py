@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Versions are sub-folders of a model's folder, in natural order: 2 before 10."""
+    """Versions are sub-folders of a model's folder; the one written last is the newest."""
 
     root: Path
     name: str = "folder"
@@ -34,7 +34,7 @@ class Folder:
     settle: float = 2.0  # seconds a version must have been left alone
 
     def changes(self, cursor: str | None) -> Iterator[Seen]:  # noqa: ARG002 - see below
-        """Every version there is, each model's oldest first.
+        """Every version there is, oldest first; of one moment in natural order, 2 before 10.
 
         A copy may carry any modification time, so no time separates old from new: all
         versions are reported at each sweep, and the ledger knows which it has seen. What
@@ -51,10 +51,9 @@ class Folder:
         moving = {folder for folder in folders if _age(folder) < self.settle}
         if moving:
             time.sleep(self.settle)
-        for folder in folders:
-            version = self._version(folder)
-            if version is not None and (folder not in moving or _age(folder) >= self.settle):
-                yield Seen(version, cursor="")
+        resting = (path for path in folders if path not in moving or _age(path) >= self.settle)
+        versions = [version for version in map(self._version, resting) if version is not None]
+        yield from (Seen(version, cursor="") for version in sorted(versions, key=_order))
 
     def resolve(self, ref: str, of: ModelVersion | None) -> ModelVersion | None:
         """The version before `of`, or the one in the folder that `ref` names."""
@@ -94,12 +93,9 @@ class Folder:
         )
 
     def _previous(self, of: ModelVersion) -> ModelVersion | None:
-        before = natural(of.id.version)
-        for folder in reversed(_subfolders(self.root / of.id.model)):
-            version = self._version(folder) if natural(folder.name) < before else None
-            if version is not None:
-                return version
-        return None
+        versions = map(self._version, _subfolders(self.root / of.id.model))
+        before = [found for found in versions if found is not None and _order(found) < _order(of)]
+        return max(before, key=_order, default=None)
 
 
 def version_at(path: Path) -> ModelVersion:
@@ -148,6 +144,10 @@ def natural(name: str) -> tuple[tuple[int, str], ...]:
     """
     parts = re.findall(r"\d+|\D+", name, flags=re.ASCII)
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
+
+
+def _order(version: ModelVersion) -> tuple[datetime, str, tuple[tuple[int, str], ...]]:
+    return version.created_at, version.id.model, natural(version.id.version)
 
 
 def _is_one_name(ref: str) -> bool:
