@@ -1,0 +1,82 @@
+"""A layer in, every number about it out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from auditor.metrics import columns
+from auditor.records import FloatArray, Layer, Measurement, Settings
+from auditor.spectral.histogram import histogram
+from auditor.spectral.spectrum import Eigensolver, Spectrum, eigenvalues, lapack, roundoff
+from auditor.spectral.twin import Twin, random_twin
+
+HALF = 0.5  # the reference halves every eigenvalue of a Conv2d, whatever its kernel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What is kept of a layer once its weights are gone."""
+
+    measurement: Measurement
+    eigenvalues: tuple[FloatArray, ...]  # of every slice, ascending, in units of weight squared
+
+
+def measure(layer: Layer, settings: Settings, solve: Eigensolver = lapack) -> Measured:
+    """Measure one layer: the same values and settings give the same numbers.
+
+    Parameters
+    ----------
+    layer
+        Its name and digest do not enter the numbers, its `kind` only in the reference's
+        convention, where eigenvalues of a Conv2d are halved.
+    settings
+        Convention, seed, and which of the costlier columns are wanted.
+    solve
+        Eigenvalues of a symmetric float64 matrix; LAPACK's by default.
+
+    Returns
+    -------
+    Measured
+        With status ``success``; ``zero`` where all eigenvalues are, ``too few eigenvalues``
+        for a fit, or ``no tail``: alpha and what rests on it is then ``nan``.
+    """
+    values = _eigenvalues(layer, settings, solve)
+    twin = _twin(layer, values, settings, solve)
+    n, m = max(layer.slices[0].shape), min(layer.slices[0].shape)
+    s = Spectrum(values, n, m, roundoff(layer.dtype), settings, twin)
+    shuffled = np.concatenate(twin.eigenvalues) if twin else None
+    measurement = Measurement(
+        status=_status(s),
+        n=n,
+        m=m,
+        num_evals=s.eigenvalues.size,
+        metrics={metric.name: metric.compute(s) for metric in columns(settings)},
+        traps=twin.traps if twin else (),
+        spectrum=histogram(s.eigenvalues, shuffled),
+    )
+    return Measured(measurement, values)
+
+
+def _eigenvalues(layer: Layer, settings: Settings, solve: Eigensolver) -> tuple[FloatArray, ...]:
+    """Of every slice, in the units of the convention."""
+    is_halved = settings.convention == "weightwatcher" and layer.kind == "conv2d"
+    factor = HALF if is_halved else 1.0
+    return tuple(factor * eigenvalues(matrix, solve) for matrix in layer.slices)
+
+
+def _twin(
+    layer: Layer, values: tuple[FloatArray, ...], settings: Settings, solve: Eigensolver
+) -> Twin | None:
+    """The layer with its entries in random order, where one is wanted and means something."""
+    is_wanted = settings.randomize and settings.convention == "auditor"
+    if not is_wanted or min(layer.slices[0].shape) < 2 or not any(v[-1] > 0.0 for v in values):
+        return None
+    return random_twin(layer.slices, values, seed=settings.seed, solve=solve)
+
+
+def _status(s: Spectrum) -> str:
+    if s.largest == 0.0:
+        return "zero"
+    if s.eigenvalues.size < s.settings.min_evals:
+        return "too few eigenvalues"
+    return "success" if s.tail else "no tail"

@@ -1,0 +1,40 @@
+"""One number per layer and metric.
+
+To add a metric: write a function ``Spectrum -> float`` in the file of its family, add its
+line to the ``METRICS`` table at the end of that file, and test it in
+``tests/metrics/test_<family>.py``. Reports, MLflow and the ledger pick it up from there;
+raise ``auditor.METRIC_SET`` when a number changes. An undefined number is ``nan``.
+
+A new family is a file with such a table, and one line in `ALL` here. A table whose numbers
+cost much or exist in one convention only is chosen in `columns`.
+"""
+
+from auditor.metrics import norms, randomness, rank, tail
+from auditor.metrics.base import Metric
+from auditor.records import Settings
+
+ALL: tuple[Metric, ...] = (
+    *tail.METRICS,
+    *norms.METRICS,
+    *rank.METRICS,
+    *randomness.METRICS,
+)
+
+
+def columns(settings: Settings) -> tuple[Metric, ...]:
+    """The metrics that these settings ask for, in the order of reports.
+
+    Intervals need a bootstrap. The Marchenko-Pastur bulk and the random twin are there
+    where they are switched on, in the convention ``auditor`` only: the reference's are
+    other quantities under the same names.
+    """
+    ours = settings.convention == "auditor"
+    tables = (
+        (tail.FIT_METRICS, True),
+        (tail.INTERVAL_METRICS, settings.bootstrap > 0),
+        (norms.METRICS, True),
+        (rank.METRICS, True),
+        (randomness.BULK_METRICS, ours and settings.mp_fit),
+        (randomness.TWIN_METRICS, ours and settings.randomize),
+    )
+    return tuple(metric for table, is_on in tables if is_on for metric in table)
