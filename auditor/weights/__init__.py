@@ -21,8 +21,11 @@ from auditor.records import FileRecord, Role, SourceFile
 from auditor.weights.formats import Blob, Contents, Format
 from auditor.weights.inventory import Inventory, Part, merge
 from auditor.weights.names import READ, is_weight_file, role_of
+from auditor.weights.pt2 import PT2
 from auditor.weights.safetensors import SAFETENSORS
 from auditor.weights.tensors import Tensor, decode, digest
+from auditor.weights.torch_legacy import TORCH_LEGACY
+from auditor.weights.torch_zip import TORCH_ZIP
 from auditor.weights.unsupported import UNSUPPORTED
 
 __all__ = [
@@ -35,7 +38,13 @@ __all__ = [
     "role_of",
 ]
 
-READERS: tuple[Format, ...] = (SAFETENSORS, UNSUPPORTED)  # the last one takes every file
+READERS: tuple[Format, ...] = (  # the last one takes every file
+    SAFETENSORS,
+    PT2,
+    TORCH_ZIP,
+    TORCH_LEGACY,
+    UNSUPPORTED,
+)
 CHUNK = 8 << 20  # bytes hashed at a time
 
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from auditor.errors import WeightsError
 from auditor.records import Skip
 from auditor.weights.formats import Blob, Contents, Format
-from auditor.weights.tensors import Tensor, is_decodable, size_of
+from auditor.weights.tensors import Tensor, is_decodable, size_of, whole_numbers
 
 HEADER_LIMIT = 100_000_000  # bytes, the reference implementation's own limit
 DTYPES = {
@@ -127,31 +127,14 @@ def _entry(name: str, fields: object) -> Entry:
     dtype = DTYPES.get(fields["dtype"]) if isinstance(fields["dtype"], str) else None
     if dtype is None:
         raise WeightsError(f"{label} has an unknown dtype {str(fields['dtype'])[:50]!r}")
-    shape = whole_numbers(fields["shape"], f"{label}: shape")
-    offsets = whole_numbers(fields["data_offsets"], f"{label}: data_offsets")
+    shape = whole_numbers(fields["shape"], f"the shape of {label}")
+    offsets = whole_numbers(fields["data_offsets"], f"the data_offsets of {label}")
     if len(offsets) != 2 or offsets[1] - offsets[0] != size_of(dtype, shape):
         raise WeightsError(
             f"{label} states the bytes {list(offsets)}, "
             f"but {dtype} of shape {list(shape)} takes {size_of(dtype, shape)} bytes"
         )
     return Entry(name, dtype, shape, *offsets)
-
-
-def whole_numbers(values: object, what: str) -> tuple[int, ...]:
-    """A JSON list of whole numbers from 0 to 2**63, as a tuple.
-
-    Raises
-    ------
-    WeightsError
-        If it is anything else; `what` names it in the message.
-    """
-    if (
-        not isinstance(values, list)
-        or len(values) > 64
-        or not all(type(value) is int and 0 <= value < 2**63 for value in values)
-    ):
-        raise WeightsError(f"{what} is {str(values)[:100]}, not a list of whole numbers")
-    return tuple(values)
 
 
 def _must_cover(entries: Sequence[Entry], size: int) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from auditor.errors import WeightsError
 
 Bytes = bytes | memoryview
+DIMENSIONS = 64  # numpy's own limit
 
 NATIVE = {  # element types numpy has itself
     "float64": "<f8",
@@ -81,6 +82,23 @@ def size_of(dtype: str, shape: tuple[int, ...]) -> int:
     if rest:
         raise WeightsError(f"a {dtype} array of shape {shape} does not end at a whole byte")
     return size
+
+
+def whole_numbers(values: object, what: str) -> tuple[int, ...]:
+    """A list of whole numbers from 0 to 2**63, as sizes and places in files are.
+
+    Raises
+    ------
+    WeightsError
+        If it is anything else; `what` names it in the message.
+    """
+    if (
+        not isinstance(values, list | tuple)
+        or len(values) > DIMENSIONS
+        or not all(type(value) is int and 0 <= value < 2**63 for value in values)
+    ):
+        raise WeightsError(f"{what} is no whole number or no list of at most {DIMENSIONS} of them")
+    return tuple(values)
 
 
 def is_decodable(dtype: str) -> bool:
