@@ -1,39 +1,117 @@
-"""A real MLflow server on 127.0.0.1, and registrations of every kind for it."""
+"""A real MLflow server on 127.0.0.1, one for all tests of a process, and ways to fill it."""
 
+import atexit
 import os
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from auditor.mlflow_client import connect
+from auditor.mlflow_client import Client, connect
 
-PATIENCE = 120  # seconds a server may take to start on a busy machine
+PATIENCE = 180  # seconds a server may take to start on a busy machine
+NUMBERS = count(1)
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where it answers, and where its database and its artifacts lie."""
+
+    uri: str
+    folder: Path
+
+    @property
+    def client(self) -> Client:
+        return connect(self.uri)
+
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "artifacts"
+
+    def model(self) -> str:
+        """The name of a new registered model, no other test's."""
+        name = f"model-{next(NUMBERS)}"
+        self.client.create_registered_model(name)
+        return name
+
+    def log(self, files: Mapping[str, bytes], path: str = "weights") -> Any:
+        """A finished run with those files below `path`."""
+        run = self.client.create_run("0")
+        with TemporaryDirectory() as folder:
+            for name, content in files.items():
+                target = Path(folder) / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+            self.client.log_artifacts(run.info.run_id, folder, path)
+        self.client.set_terminated(run.info.run_id)
+        return run
+
+    def register(self, name: str, files: Mapping[str, bytes]) -> Any:
+        """The next version of `name`, raw files of a run; mlflow's record of it."""
+        run = self.log(files)
+        source = f"runs:/{run.info.run_id}/weights"
+        return self.client.create_model_version(name, source, run.info.run_id)
+
+    def log_model(self, name: str, files: Mapping[str, bytes]) -> Any:
+        """The next version of `name`, made from a LoggedModel as ``log_model`` makes it."""
+        logged = self.client.create_logged_model("0", name="net")
+        with TemporaryDirectory() as folder:
+            for file, content in files.items():
+                (Path(folder) / file).write_bytes(content)
+            self.client.log_model_artifacts(logged.model_id, folder)
+        self.client.finalize_logged_model(logged.model_id, "READY")
+        source = f"models:/{logged.model_id}"
+        return self.client.create_model_version(name, source, model_id=logged.model_id)
+
+    def redate(self, version: Any, created: int) -> None:
+        """Change when a version was made, in ms, as another machine's clock would have."""
+        self.change(version, "creation_time", created)
+
+    def change(self, version: Any, column: str, value: object) -> None:
+        """Change a column of a version behind the server's back."""
+        with closing(sqlite3.connect(self.folder / "mlflow.db", timeout=30)) as database:
+            database.execute(
+                f"UPDATE model_versions SET {column} = ? WHERE name = ? AND version = ?",  # noqa: S608
+                (value, version.name, int(version.version)),
+            )
+            database.commit()
+
+
+@lru_cache
+def running() -> Server:
+    """The server; it ends with the process."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    folder = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
+    return stack.enter_context(serve(folder))
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    """Run ``mlflow server`` on an SQLite file and artifacts below `folder`; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    uri = f"http://127.0.0.1:{port}"
+def serve(folder: Path) -> Iterator[Server]:
+    """Run ``mlflow server`` on an SQLite file and artifacts below `folder`."""
+    uri = f"http://127.0.0.1:{free_port()}"
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+        *("--host", "127.0.0.1", "--port", uri.rpartition(":")[2]),
+        *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db"),
+        *("--artifacts-destination", str(folder / "artifacts")),
+    ]
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
     with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"),
-                *("--port", str(port), "--workers", "1"),
-                *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db"),
-                *("--artifacts-destination", str(folder / "artifacts")),
-            ],
+        server = subprocess.Popen(  # noqa: S603 - our own server
+            command,
             stdout=log,
             stderr=log,
             cwd=folder,
@@ -42,10 +120,17 @@ def serve(folder: Path) -> Iterator[str]:
         )
         try:
             _wait(uri, server, folder / "server.log")
-            yield uri
+            yield Server(uri, folder)
         finally:
-            os.killpg(server.pid, 15)
+            os.killpg(server.pid, signal.SIGTERM)
             server.wait(timeout=30)
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait(uri: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -58,31 +143,3 @@ def _wait(uri: str, server: subprocess.Popen[bytes], log: Path) -> None:
         except (URLError, OSError):
             time.sleep(0.2)
     raise AssertionError(log.read_text(errors="replace")[-2000:])
-
-
-def register(uri: str, name: str, files: dict[str, bytes], path: str = "weights") -> Any:
-    """Register raw files of a new run as the next version of `name`; mlflow's record of it."""
-    client = connect(uri)
-    model(uri, name)
-    run = client.create_run("0")
-    log(uri, run.info.run_id, files, path)
-    client.set_terminated(run.info.run_id)
-    source = f"runs:/{run.info.run_id}/{path}"
-    return client.create_model_version(name, source, run.info.run_id)
-
-
-def model(uri: str, name: str) -> None:
-    """Make the registered model unless there is one."""
-    client = connect(uri)
-    if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name)
-
-
-def log(uri: str, run_id: str, files: dict[str, bytes], path: str) -> None:
-    """Upload files to a run, their names may have sub-folders."""
-    with TemporaryDirectory() as folder:
-        for name, content in files.items():
-            target = Path(folder) / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        connect(uri).log_artifacts(run_id, folder, path)

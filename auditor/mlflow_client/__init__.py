@@ -114,11 +114,11 @@ def _sentence(uri: str, doing: str, error: Exception) -> str:
 
 
 def _foreign() -> tuple[type[Exception], ...]:
-    """Everything mlflow's client is known to raise, errors of the operating system included."""
+    """What mlflow's client raises; a store's package (boto3, ...) may not be installed."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes 1.5 s
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
-    return MlflowException, SQLAlchemyError, RequestException, OSError
+    return MlflowException, SQLAlchemyError, RequestException, OSError, ImportError
 
 
 def _unanswered(error: BaseException | None) -> bool:

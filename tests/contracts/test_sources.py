@@ -1,0 +1,171 @@
+"""What every source must do, asked of every file in auditor/sources/."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from auditor import plugins
+from auditor.errors import GoneError, SourceError
+from auditor.records import ModelVersion, Role
+from auditor.sources import Source
+from auditor.sources.folder import Folder
+from auditor.sources.mlflow import Mlflow
+from tests.mlflow_server import free_port, running
+
+Files = Mapping[str, bytes]
+FIRST = {"model.safetensors": b"first", "sub/config.json": b"{}"}
+SECOND = {"model.safetensors": b"the second"}
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A source that holds two versions of one model, and ways to change what it holds."""
+
+    source: Source
+    unreachable: Source  # named "nowhere"
+    add: Callable[[Files], None]  # the next version
+    remove: Callable[[ModelVersion], None]
+
+    def versions(self) -> list[ModelVersion]:
+        return [seen.version for seen in self.source.changes(None)]
+
+
+def folder(tmp_path: Path) -> Filled:
+    root = tmp_path / "models"
+
+    def add(files: Files) -> None:
+        made = root / "tiny" / str(len(list(root.glob("*/*"))) + 1)
+        for name, content in files.items():
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            (made / name).write_bytes(content)
+            os.utime(made / name, (int(made.name) * 1000, int(made.name) * 1000))
+
+    def remove(version: ModelVersion) -> None:
+        shutil.rmtree(version.location)
+
+    nowhere = Folder(tmp_path / "nowhere")
+    return Filled(Folder(root, settle=0), nowhere, add, remove)
+
+
+def mlflow(tmp_path: Path) -> Filled:
+    server = running()
+    name = server.model()
+
+    def remove(version: ModelVersion) -> None:
+        server.client.delete_model_version(name, version.id.version)
+
+    source = Mlflow(server.uri, models=(name,), cache=tmp_path / "files")
+    nowhere = Mlflow(f"http://127.0.0.1:{free_port()}/nowhere")
+    return Filled(source, nowhere, partial(_register, name), remove)
+
+
+def _register(name: str, files: Files) -> None:
+    running().register(name, files)
+
+
+FILL: dict[str, Callable[[Path], Filled]] = {"folder": folder, "mlflow": mlflow}
+
+
+@pytest.fixture(params=plugins.kinds("sources"), scope="module")
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    made = FILL[request.param](tmp_path_factory.mktemp(request.param))
+    made.add(FIRST)
+    made.add(SECOND)
+    return made
+
+
+def test_lists_versions_oldest_first_with_a_time_zone(filled):
+    first, second = filled.versions()[:2]
+    assert (first.id.version, second.id.version) == ("1", "2")
+    assert first.created_at < second.created_at
+    assert first.created_at.tzinfo is not None
+
+
+def test_lists_the_same_versions_every_time(filled):
+    assert filled.versions() == filled.versions()
+    assert len({version.identity for version in filled.versions()}) == len(filled.versions())
+
+
+def test_names_itself_in_what_it_lists(filled):
+    assert {version.id.source for version in filled.versions()} == {filled.source.name}
+
+
+def test_finds_a_version_by_the_uri_it_gave(filled):
+    for version in filled.versions():
+        assert filled.source.resolve(version.uri, None) == version
+
+
+def test_finds_the_version_made_before(filled):
+    first, second = filled.versions()[:2]
+    assert filled.source.resolve("previous", second) == first
+    assert filled.source.resolve("previous", first) is None
+
+
+def test_finds_a_number_relative_to_another_version_of_the_model(filled):
+    first, second = filled.versions()[:2]
+    assert filled.source.resolve("1", second) == first
+    assert filled.source.resolve("99", second) is None
+
+
+@pytest.mark.parametrize(
+    "ref", ["", "no", "models:/no/1", "models:/no@a", "hf://a/b", "alias:no", "previous", "../.."]
+)
+def test_knows_no_version_by_another_name(filled, ref):
+    assert filled.source.resolve(ref, None) is None
+
+
+def test_an_alias_nobody_gave_names_no_version(filled):
+    assert filled.source.resolve("alias:champion", filled.versions()[0]) is None
+
+
+def test_lists_files_with_role_and_size_and_opens_them(filled):
+    files = {file.name: file for file in filled.source.files(filled.versions()[0])}
+    assert {name: file.size for name, file in files.items()} == {
+        name: len(content) for name, content in FIRST.items()
+    }
+    assert files["model.safetensors"].role is Role.WEIGHTS
+    assert files["sub/config.json"].role is Role.CONFIG
+    for name, content in FIRST.items():
+        with files[name].open() as one, files[name].open() as other:
+            assert one.read() == content
+            assert other.read(1) == content[:1]  # a handle of its own
+            assert one.seek(0) == 0
+            assert one.read() == content
+
+
+def test_files_of_versions_do_not_mix(filled):
+    for version, content in zip(filled.versions(), (b"first", b"the second"), strict=False):
+        with filled.source.files(version)[0].open() as handle:
+            assert handle.read() == content
+
+
+def test_a_cursor_leaves_out_no_later_version(filled):
+    seen = list(filled.source.changes(None))
+    filled.add({"model.safetensors": b"third"})
+    for before in seen:
+        later = [found.version.id.version for found in filled.source.changes(before.cursor)]
+        assert "3" in later
+
+
+@pytest.mark.parametrize("cursor", ["", "{}", "[1]", "nonsense", '{"newest": "x"}', "\x00"])
+def test_a_cursor_it_did_not_write_means_from_the_start(filled, cursor):
+    assert [seen.version for seen in filled.source.changes(cursor)] == filled.versions()
+
+
+def test_a_removed_version_is_gone(filled):
+    filled.add({"model.safetensors": b"to be removed"})
+    last = filled.versions()[-1]
+    filled.remove(last)
+    assert last not in filled.versions()
+    with pytest.raises(GoneError, match=last.id.version):
+        filled.source.files(last)
+
+
+def test_an_unreachable_place_is_a_source_error_that_names_it(filled):
+    with pytest.raises(SourceError, match="nowhere"):
+        list(filled.unreachable.changes(None))
