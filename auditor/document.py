@@ -26,6 +26,7 @@ from auditor.records import (
     Settings,
     Skip,
     Trap,
+    Trend,
 )
 
 SCHEMA = 1
@@ -38,7 +39,7 @@ def document(audit: Audit) -> Document:
     return {
         "schema": SCHEMA,
         "id": audit_id(audit),
-        "model": _model(audit.version),
+        "model": model(audit.version),
         "source": dict(audit.version.facts),
         "weights": {
             "digest": audit.reading.digest,
@@ -54,9 +55,7 @@ def document(audit: Audit) -> Document:
         "counts": counts(audit),
         **table(audit.layers, audit.skipped),
         "comparison": _comparison(audit.comparison),
-        "trend": [
-            {**_fields(point), "created_at": point.created_at.isoformat()} for point in audit.trend
-        ],
+        "trend": points(audit.trend),
         "findings": [_finding(finding) for finding in audit.findings],
         "policy": {"name": audit.policy, "hash": audit.policy_hash},
         "analyzer": analyzer(audit.settings),
@@ -144,7 +143,13 @@ def summary(layers: Sequence[LayerRecord]) -> dict[str, Any]:
     return found
 
 
-def _model(version: ModelVersion) -> dict[str, Any]:
+def points(trend: Iterable[Trend]) -> list[dict[str, Any]]:
+    """Earlier versions of the model, oldest first."""
+    return [{**_fields(point), "created_at": point.created_at.isoformat()} for point in trend]
+
+
+def model(version: ModelVersion) -> dict[str, Any]:
+    """Which version it is, and what to call it."""
     return {
         "source": version.id.source,
         "name": version.id.model,
@@ -197,7 +202,7 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
     if comparison is None:
         return None
     return {
-        "baseline": _model(comparison.baseline),
+        "baseline": model(comparison.baseline),
         "layers": [_change(change) for change in comparison.layers],
         "added": list(comparison.added),
         "removed": list(comparison.removed),
@@ -232,6 +237,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "evidence": {name: _evidence(value) for name, value in finding.evidence.items()},
         "origin": str(finding.origin),
         "waiver": finding.waiver or None,
+        "meaning": finding.meaning,
         "advice": finding.advice,
     }
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, BinaryIO
 
@@ -198,7 +199,7 @@ class LayerChange:
     distances: Mapping[str, float]  # nan where undefined or where the baseline's bytes are gone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """A version against its baseline; layers matched by name and shape, or equal digest."""
 
@@ -211,7 +212,11 @@ class Comparison:
 
     def change(self, name: str) -> LayerChange | None:
         """The comparison of one layer, None where the baseline has no such layer."""
-        return next((layer for layer in self.layers if layer.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, LayerChange]:
+        return {layer.name: layer for layer in self.layers}
 
 
 # --- what is concluded --------------------------------------------------------------------
@@ -269,6 +274,7 @@ class Finding:
     level: Level = Level.OFF  # given by the policy
     origin: Origin = Origin.NEW
     waiver: str = ""
+    meaning: str = ""  # what the symptom means, in two sentences, from the check
     advice: str = ""  # what to try, from the check
 
     @property

@@ -1,0 +1,40 @@
+"""Rules that turn measurements into findings.
+
+A check is a frozen dataclass. Its fields are its thresholds, its first docstring line
+explains it, its class attributes say how grave it is, what it means and what to try, and
+calling it with a `Case` yields findings. To add one: write the class in the file of its
+family, put it into that file's ``CHECKS``, give it a level in `auditor.policy`, test it in
+``tests/checks/test_<family>.py``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from auditor.checks import drift, randomness, scale, shape, values
+from auditor.checks.base import Case, Check, name_of
+from auditor.records import Finding
+
+ALL: tuple[type[Check], ...] = (
+    *values.CHECKS,
+    *scale.CHECKS,
+    *randomness.CHECKS,
+    *shape.CHECKS,
+    *drift.CHECKS,
+)
+BY_NAME: dict[str, type[Check]] = {name_of(check): check for check in ALL}
+VERSION = 1  # raised when a check would judge the same measurements differently
+
+
+def examine(case: Case, checks: Iterable[Check]) -> tuple[Finding, ...]:
+    """All findings of all checks, signed by their check, the gravest first."""
+    found = (
+        replace(
+            finding,
+            check=name_of(type(check)),
+            meaning=finding.meaning or check.meaning,
+            advice=finding.advice or check.advice,
+        )
+        for check in checks
+        for finding in check(case)
+    )
+    return tuple(sorted(found, key=lambda finding: -finding.severity))

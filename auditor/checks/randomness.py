@@ -1,0 +1,88 @@
+"""Checks of a layer against its random twin."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from auditor.checks.base import Case
+from auditor.records import Finding, LayerRecord, Severity
+
+
+def is_random_like(layer: LayerRecord) -> bool:
+    """Whether the layer cannot be told from its random twin: then α says nothing about it."""
+    return layer.metrics.get("random_like", math.nan) == 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomLike:
+    """A layer cannot be told from random numbers: it looks untrained."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    condition: ClassVar[str] = "Layers that look untrained"
+    meaning: ClassVar[str] = (
+        "Shuffling the layer's entries gives the same spectrum: no correlation was learned. "
+        "The layer was never trained, was initialised again, or learned nothing."
+    )
+    advice: ClassVar[str] = (
+        "Check that the layer is in the optimiser and that its checkpoint was loaded; a layer "
+        "frozen at its initial values by design can be accepted."
+    )
+
+    min_evals: int = 50
+
+    def __call__(self, case: Case) -> Iterator[Finding]:
+        """Yield one finding per layer with at least `min_evals` eigenvalues."""
+        for layer in case.layers:
+            if is_random_like(layer) and layer.measured.num_evals >= self.min_evals:
+                distance = layer.metrics["rand_distance_density"]
+                yield Finding(
+                    severity=self.severity,
+                    layer=layer.name,
+                    message=f"{layer.name} looks untrained: no eigenvalue beyond the random "
+                    f"bulk, distance to its random twin {distance:.3f}",
+                    rule="no spike, and as close to its random twin as twins are to each other",
+                    value=distance,
+                    evidence={"num_spikes": layer.metrics["num_spikes"]},
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrelationTraps:
+    """A few huge entries dominate a layer whatever their place."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    condition: ClassVar[str] = "Layers with correlation traps"
+    meaning: ClassVar[str] = (
+        "After shuffling all entries an eigenvalue still stands out of the random bulk, so it "
+        "comes from the size of a few entries, not from what was learned. WeightWatcher's "
+        "theory reads traps as a sign of over-fitting or of too large a learning rate."
+    )
+    advice: ClassVar[str] = (
+        "Look at the entries named; try a smaller learning rate, gradient clipping, or "
+        "clipping the entries and evaluating again."
+    )
+
+    min_strength: float = 1.5
+
+    def __call__(self, case: Case) -> Iterator[Finding]:
+        """Yield a warning per layer with a trap of `min_strength`, information below that."""
+        for layer in case.layers:
+            traps = layer.metrics.get("num_traps", 0.0)
+            if not traps >= 1.0:
+                continue
+            strength = layer.metrics["trap_strength"]
+            entries = [list(entry) for trap in layer.measured.traps for entry in trap.entries]
+            yield Finding(
+                severity=self.severity if strength >= self.min_strength else Severity.INFO,
+                layer=layer.name,
+                message=f"{layer.name} has {traps:.0f} correlation trap{'s' * (traps > 1)}, the "
+                f"strongest at {strength:.2f} times the random edge",
+                rule="largest eigenvalue of the shuffled matrix over its Marchenko-Pastur edge",
+                limit=self.min_strength,
+                value=strength,
+                evidence={"num_traps": traps, "entries": entries[:5]},
+            )
+
+
+CHECKS = (RandomLike, CorrelationTraps)

@@ -1,0 +1,254 @@
+"""What findings amount to: levels, origins, the gate, the verdict. Pure.
+
+A policy gives every check a level. A verdict follows from the findings that are *new*, or
+carried over and never accepted; see `judge`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from auditor import checks
+from auditor.checks.base import Case, Check, name_of
+from auditor.document import coverage
+from auditor.records import Condition, Finding, Level, Origin, Reading, Verdict
+
+MIN_COVERAGE = 0.95  # of the parameters of matrices; below it nothing can be green
+
+OFF, WARN, ERROR = Level.OFF, Level.WARN, Level.ERROR
+
+PRESET_NAMES = ("observe", "recommended", "strict")
+LEVELS: Mapping[str, tuple[Level, Level, Level]] = {  # one column per preset, in that order
+    "non_finite": (WARN, ERROR, ERROR),
+    "all_zero": (WARN, ERROR, ERROR),
+    "unsafe_pickle": (WARN, ERROR, ERROR),
+    "rank_collapse": (WARN, ERROR, ERROR),
+    "scale_collapse": (WARN, ERROR, ERROR),
+    "scale_explosion": (WARN, WARN, ERROR),
+    "over_trained": (WARN, WARN, ERROR),
+    "correlation_traps": (WARN, WARN, ERROR),
+    "random_like": (WARN, WARN, ERROR),
+    "under_trained": (OFF, OFF, WARN),
+    "large_change": (OFF, OFF, WARN),
+    "layers_changed": (OFF, OFF, WARN),
+    "alpha_shift": (OFF, OFF, WARN),
+    "implausible_power_law": (OFF, OFF, OFF),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A level for every check, with the check's thresholds."""
+
+    name: str
+    checks: tuple[Check, ...] = field(default_factory=lambda: tuple(c() for c in checks.ALL))
+    levels: Mapping[str, Level] = field(default_factory=dict)  # check name -> level; absent: off
+    baseline: Level = OFF  # what a version without a baseline amounts to
+
+    def level(self, check: str) -> Level:
+        """Level of a check by name."""
+        return self.levels.get(check, OFF)
+
+    @property
+    def hash(self) -> str:
+        """Differs between policies that could judge differently."""
+        levels = sorted((name, str(level)) for name, level in self.levels.items())
+        text = repr((levels, self.checks, str(self.baseline), checks.VERSION))
+        return sha256(text.encode()).hexdigest()[:16]
+
+
+def preset(name: str) -> Policy:
+    """One of the policies that ship: ``observe``, ``recommended`` or ``strict``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such preset.
+    """
+    if name not in PRESET_NAMES:
+        raise KeyError(name)
+    column = PRESET_NAMES.index(name)
+    levels = {check: row[column] for check, row in LEVELS.items()}
+    return Policy(name, levels=levels, baseline=WARN if name == "strict" else OFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was concluded about the baseline.
+
+    `findings` are those of its stored audit (with the origins they had there), or, where it
+    was never audited, what the checks find in it now. `anew` is what today's checks find in
+    it; a symptom only there was always present, and a newer analyzer sees it.
+    """
+
+    findings: Sequence[Finding] = ()
+    anew: Sequence[Finding] = ()
+    accepted: bool = False  # a person accepted the version with all its findings
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the findings amount to."""
+
+    findings: tuple[Finding, ...]
+    gate: tuple[Condition, ...]
+    verdict: Verdict
+    reason: str
+
+
+def judge(case: Case, policy: Policy, before: Before | None = None) -> Judgement:
+    """Findings with origin and level, the gate row by row, and the verdict.
+
+    A version is BLOCK when a condition of level error fails on findings that are new or
+    were never accepted, INCOMPLETE when less than `MIN_COVERAGE` of its matrices was read
+    or a file cannot be parsed, REVIEW when a condition of level warn fails, else PASS; in
+    that precedence. The same case, policy and baseline give the same judgement.
+    """
+    found = checks.examine(case, policy.checks)
+    renamed = {after: old for old, after in case.comparison.renamed} if case.comparison else {}
+    findings = tuple(
+        replace(
+            finding,
+            level=policy.level(finding.check),
+            origin=_origin(finding, before, renamed),
+        )
+        for finding in found
+    )
+    gate = (*_conditions(findings, policy, before), *_general(case, policy))
+    verdict = _verdict(gate)
+    everything = (*findings, *_fixed(findings, before, renamed, policy))
+    return Judgement(everything, gate, verdict, _reason(verdict, findings, case, gate))
+
+
+def gates(finding: Finding) -> bool:
+    """Whether a finding counts in the gate.
+
+    A finding graver than its check's own severity does not exist; one below it was put
+    down to information by the check and never gates.
+    """
+    grave = finding.severity >= checks.BY_NAME[finding.check].severity
+    return grave and finding.level != OFF and finding.origin in {Origin.NEW, Origin.OPEN}
+
+
+def _origin(finding: Finding, before: Before | None, renamed: Mapping[str, str]) -> Origin:
+    if before is None:
+        return Origin.NEW
+    layer = renamed.get(finding.layer, finding.layer) if finding.layer else None
+    key = (finding.check, layer)
+    stood = {known.key: known for known in before.findings if known.origin != Origin.FIXED}
+    if key in stood:
+        earlier = stood[key].origin
+        keeps = earlier in {Origin.ACCEPTED, Origin.WAIVED}
+        return Origin.ACCEPTED if before.accepted else earlier if keeps else Origin.OPEN
+    if any(known.key == key for known in before.anew):
+        return Origin.ANALYZER
+    return Origin.NEW
+
+
+def _fixed(
+    findings: Iterable[Finding],
+    before: Before | None,
+    renamed: Mapping[str, str],
+    policy: Policy,
+) -> Iterable[Finding]:
+    """What the baseline had and this version has not, of checks that gate."""
+    if before is None:
+        return
+    now = {(f.check, renamed.get(f.layer, f.layer) if f.layer else None) for f in findings}
+    for known in before.findings:
+        level = policy.level(known.check)
+        if known.key not in now and known.origin != Origin.FIXED and level != OFF:
+            yield replace(known, origin=Origin.FIXED, level=level)
+
+
+def _conditions(
+    findings: Iterable[Finding], policy: Policy, before: Before | None
+) -> Iterable[Condition]:
+    """One row per check that is not off: how many findings of it gate, at most none."""
+    now = Counter(finding.check for finding in findings if gates(finding))
+    then = Counter(f.check for f in before.findings if f.origin != Origin.FIXED) if before else None
+    for check in policy.checks:
+        name = name_of(type(check))
+        if (level := policy.level(name)) != OFF:
+            yield Condition(
+                condition=check.condition,
+                level=level,
+                limit=0.0,
+                value=float(now[name]),
+                baseline=float(then[name]) if then is not None else None,
+                passed=now[name] == 0,
+            )
+
+
+COVERAGE = "Share of the matrices' parameters that was read and checked"
+PARSED = "Weight files that cannot be parsed, or that run code when loaded"
+BASELINE = "A baseline to compare with"
+
+
+def _general(case: Case, policy: Policy) -> Iterable[Condition]:
+    """Rows about the audit itself."""
+    share = _share(case)
+    bad = len(_unparsed(case.reading))
+    yield Condition(COVERAGE, ERROR, MIN_COVERAGE, share, None, passed=share >= MIN_COVERAGE)
+    yield Condition(PARSED, ERROR, 0.0, float(bad), None, passed=bad == 0)
+    if policy.baseline != OFF:
+        has = case.comparison is not None
+        yield Condition(BASELINE, policy.baseline, 1.0, float(has), None, passed=has)
+
+
+def _share(case: Case) -> float:
+    """Part of the parameters of matrices that was looked at; 0 where there is no matrix."""
+    read, total = coverage(case.layers, case.skipped)
+    return read / total if total else 0.0
+
+
+def _unparsed(reading: Reading) -> set[str]:
+    """Files that cannot be parsed, or whose weights may change when the code they name runs."""
+    dangerous = {found.file for found in reading.globals if found.dangerous}
+    return dangerous | {failure.name for failure in reading.failures}
+
+
+def _verdict(gate: Sequence[Condition]) -> Verdict:
+    about_audit = {COVERAGE, PARSED}
+    failed = [row for row in gate if not row.passed]
+    if any(row.level == ERROR and row.condition not in about_audit for row in failed):
+        return Verdict.BLOCK
+    if any(row.condition in about_audit for row in failed):
+        return Verdict.INCOMPLETE
+    return Verdict.REVIEW if failed else Verdict.PASS
+
+
+def _reason(
+    verdict: Verdict, findings: Sequence[Finding], case: Case, gate: Sequence[Condition]
+) -> str:
+    """One sentence with a number in it."""
+    if verdict == Verdict.INCOMPLETE:
+        return _incomplete(case)
+    if gating := [finding for finding in findings if gates(finding)]:
+        worst = min(gating, key=lambda finding: (finding.level != ERROR, -finding.severity))
+        more = len(gating) - 1
+        return worst.message + (f"; and {more} more finding{'s' * (more > 1)}" if more else "")
+    if verdict == Verdict.REVIEW:
+        return next(f"failed: {row.condition}" for row in gate if not row.passed)
+    return _clean(case)
+
+
+def _clean(case: Case) -> str:
+    layers = f"no known symptom in {len(case.layers)} layers"
+    if case.comparison is None:
+        return layers
+    return f"{layers}, compared with version {case.comparison.baseline.id.version}"
+
+
+def _incomplete(case: Case) -> str:
+    if case.reading.failures:
+        failure = case.reading.failures[0]
+        return f"{failure.name} cannot be parsed: {failure.reason}"
+    if unsafe := sorted(_unparsed(case.reading)):
+        return f"{unsafe[0]} asks to run code when loaded, so what was read may not be what loads"
+    read, total = coverage(case.layers, case.skipped)
+    if not total:
+        return "there is no matrix in its weight files, so there is nothing to measure"
+    reason = next((skip.reason for skip in case.skipped if not skip.read), "not read")
+    return f"only {read / total:.1%} of {total:,} parameters of matrices could be read: {reason}"

@@ -1,0 +1,66 @@
+import math
+
+import pytest
+
+from auditor.checks.base import Case
+from auditor.checks.scale import RankCollapse, ScaleCollapse, ScaleExplosion, robust_z
+from tests.render.factory import compared, layer, version
+
+
+def against(now, before):
+    """`now` compared with one earlier layer of the same name."""
+    return Case((now,), comparison=compared([now], {now.name: before}, version(number="1")))
+
+
+@pytest.mark.parametrize(("rank", "found"), [(25, True), (26, False), (256, False)])
+def test_rank_below_a_tenth_is_a_collapse_without_any_baseline(rank, found):
+    assert bool(list(RankCollapse()(Case((layer("fc", m=256, matrix_rank=rank),))))) == found
+
+
+@pytest.mark.parametrize(("rank", "found"), [(204, True), (206, False)])
+def test_a_fall_of_more_than_a_fifth_of_m_is_a_collapse(rank, found):
+    case = against(layer("fc", matrix_rank=rank), layer("fc", matrix_rank=256))
+    assert bool(list(RankCollapse()(case))) == found
+
+
+@pytest.mark.parametrize(
+    ("moved", "collapsed", "exploded"),
+    [(-1.0, True, False), (-0.99, False, False), (0.99, False, False), (1.0, False, True)],
+)
+def test_scale_is_judged_by_the_change_of_the_log_spectral_norm(moved, collapsed, exploded):
+    case = against(layer("fc", log_spectral_norm=2.0 + moved), layer("fc", log_spectral_norm=2.0))
+    assert bool(list(ScaleCollapse()(case))) == collapsed
+    assert bool(list(ScaleExplosion()(case))) == exploded
+
+
+def test_the_message_says_how_many_times_smaller():
+    case = against(layer("fc", log_spectral_norm=-2.0), layer("fc", log_spectral_norm=2.0))
+    (finding,) = ScaleCollapse()(case)
+    assert "100 times smaller" in finding.message  # of singular values; eigenvalues: 10 000
+
+
+def outlier(size, value):
+    norms = [1.0 + 0.1 * (i % 5) for i in range(size - 1)]
+    layers = [layer(f"h.{i}", i, log_spectral_norm=norm) for i, norm in enumerate(norms)]
+    return (*layers, layer("odd", size, log_spectral_norm=value))
+
+
+def test_without_a_baseline_a_layer_is_judged_among_its_kind():
+    (finding,) = ScaleCollapse()(Case(outlier(12, -1.0)))
+    assert finding.layer == "odd"
+    assert not list(ScaleExplosion()(Case(outlier(12, -1.0))))
+    assert [f.layer for f in ScaleExplosion()(Case(outlier(12, 4.0)))] == ["odd"]
+
+
+def test_fewer_than_eight_layers_of_a_kind_say_nothing():
+    assert not list(ScaleCollapse()(Case(outlier(7, -9.0))))
+
+
+def test_the_score_is_blind_to_the_scale_of_the_whole_model():
+    shifted = [
+        layer(x.name, log_spectral_norm=x.metrics["log_spectral_norm"] - 12.0)
+        for x in outlier(12, 0.0)
+    ]
+    here, there = robust_z(Case(outlier(12, 0.0))), robust_z(Case(shifted))
+    assert here.keys() == there.keys()
+    assert all(math.isclose(here[name], there[name], abs_tol=1e-9) for name in here)

@@ -1,0 +1,60 @@
+import math
+
+import pytest
+
+from auditor.checks.base import Case
+from auditor.checks.shape import ImplausiblePowerLaw, OverTrained, UnderTrained
+from tests.render.factory import layer
+
+
+def names(check, **metrics):
+    return [finding.layer for finding in check()(Case((layer("fc", **metrics),)))]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "found"),
+    [
+        ({"alpha": 1.6, "alpha_hi": 1.99}, True),
+        ({"alpha": 1.6, "alpha_hi": 2.0}, False),
+        ({"alpha": 1.6, "alpha_hi": 1.9, "num_pl_spikes": 9.0}, False),
+        ({"alpha": 1.6, "alpha_hi": 1.9, "random_like": 1.0}, False),
+        ({"alpha": 1.6, "alpha_hi": 1.9, "pl_pvalue": 0.09}, False),
+        ({"alpha": 1.6, "alpha_hi": 1.9, "pl_pvalue": 0.1}, True),
+        ({"alpha_hi": math.nan}, False),
+    ],
+    ids=[
+        "below",
+        "touches 2",
+        "short tail",
+        "untrained",
+        "implausible",
+        "plausible",
+        "no interval",
+    ],
+)
+def test_over_trained_rests_on_the_whole_interval(metrics, found):
+    assert names(OverTrained, **metrics) == (["fc"] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("metrics", "found"),
+    [
+        ({"alpha": 8.0, "alpha_lo": 6.01}, True),
+        ({"alpha": 8.0, "alpha_lo": 6.0}, False),
+        ({"alpha": 8.0, "alpha_lo": 7.0, "random_like": 1.0}, False),
+    ],
+)
+def test_under_trained_rests_on_the_whole_interval(metrics, found):
+    assert names(UnderTrained, **metrics) == (["fc"] if found else [])
+
+
+@pytest.mark.parametrize(("p", "found"), [(0.05, True), (0.1, False), (math.nan, False)])
+def test_a_rejected_power_law_is_named(p, found):
+    assert names(ImplausiblePowerLaw, pl_pvalue=p) == (["fc"] if found else [])
+
+
+def test_the_message_gives_alpha_with_its_interval():
+    case = Case((layer("fc", alpha=1.62, alpha_lo=1.48, alpha_hi=1.79),))
+    (finding,) = OverTrained()(case)
+    assert finding.message == "fc looks over-trained: α 1.62 [1.48, 1.79]"
+    assert finding.interval == (1.48, 1.79)
