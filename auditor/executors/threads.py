@@ -1,0 +1,65 @@
+"""Jobs on threads, as many at once as cores and memory allow."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[T]):
+    """Something to compute, and how many bytes it needs at its peak."""
+
+    work: Callable[[], T]
+    bytes: int
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(jobs: Sequence[Job[T]], *, budget: int, workers: int | None = None) -> Iterator[T]:
+    """Yield the results of `jobs` in the order they finish.
+
+    A job starts when the bytes of all running jobs stay within `budget`; one that alone
+    exceeds it runs alone. LAPACK releases the interpreter lock, so threads do run side by
+    side; BLAS gets the cores that are left over per worker. The first exception of a job
+    is raised here, after the running jobs ended; the waiting ones are dropped.
+
+    Parameters
+    ----------
+    jobs
+        Started in this order.
+    budget
+        Bytes.
+    workers
+        Threads; by default one per core, and never more than jobs.
+    """
+    count = min(workers or cores(), max(len(jobs), 1))
+    with (
+        threadpool_limits(limits=max(1, cores() // count), user_api="blas"),
+        ThreadPoolExecutor(count, thread_name_prefix="layer") as pool,
+    ):
+        running: dict[Future[T], int] = {}
+        waiting = iter(jobs)
+        job = next(waiting, None)
+        try:
+            while job or running:
+                while job and len(running) < count and _fits(job, running, budget):
+                    running[pool.submit(job.work)] = job.bytes
+                    job = next(waiting, None)
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    del running[future]
+                    yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _fits(job: Job[T], running: dict[Future[T], int], budget: int) -> bool:
+    return not running or sum(running.values()) + job.bytes <= budget

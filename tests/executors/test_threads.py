@@ -1,0 +1,68 @@
+import threading
+import time
+from functools import partial
+
+import pytest
+from threadpoolctl import threadpool_info
+
+from auditor.executors.threads import Job, run
+
+
+def test_every_result_comes_once_whatever_the_workers():
+    jobs = [Job(partial(pow, n, 2), bytes=1) for n in range(50)]
+    for workers in (1, 4):
+        found = sorted(run(jobs, budget=10, workers=workers))
+        assert found == [n * n for n in range(50)]
+
+
+def test_no_job_is_no_result():
+    assert list(run([], budget=1)) == []
+
+
+def test_the_bytes_of_running_jobs_stay_within_the_budget():
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def work(size):
+        with lock:
+            now[0] += size
+            most[0] = max(most[0], now[0])
+        time.sleep(0.01)
+        with lock:
+            now[0] -= size
+
+    sizes = [3, 4, 5, 1, 2, 6, 3]
+    list(run([Job(partial(work, size), size) for size in sizes], budget=7, workers=4))
+    assert 0 < most[0] <= 7
+
+
+def test_a_job_larger_than_the_budget_runs_alone():
+    jobs = [Job(partial(int, n), bytes=size) for n, size in enumerate([1, 100, 1])]
+    assert sorted(run(jobs, budget=10, workers=3)) == [0, 1, 2]
+
+
+def test_the_first_error_is_raised_and_waiting_jobs_are_dropped():
+    started = []
+
+    def work(n):
+        started.append(n)
+        if n == 0:
+            raise ZeroDivisionError
+        return n
+
+    jobs = [Job(partial(work, n), bytes=1) for n in range(100)]
+    with pytest.raises(ZeroDivisionError):
+        list(run(jobs, budget=1, workers=1))
+    assert len(started) < 100
+
+
+def test_blas_threads_are_bounded_inside_and_restored_after():
+    before = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    def threads():
+        return max(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas")
+
+    inside = list(run([Job(threads, 1)] * 4, budget=4, workers=64))
+    assert set(inside) == {max(1, len(before) and inside[0])}
+    assert max(inside) <= max(before)
+    after = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert after == before
