@@ -1,0 +1,87 @@
+"""The one place that knows both the configuration and the parts."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import psutil
+
+from auditor.config import Config, parts
+from auditor.examining import Examiner
+from auditor.ledger import Ledger
+from auditor.ledger.spectra import Spectra
+from auditor.measuring import Bench, Memory, Progress, quiet
+from auditor.memory import Kept
+from auditor.pipeline import App
+from auditor.policies import load_policy
+from auditor.records import Settings
+
+
+@contextmanager
+def assemble(config: Config, progress: Progress = quiet) -> Iterator[App]:
+    """Build every part the configuration names, and close the ledger in the end.
+
+    Raises
+    ------
+    ConfigError
+        Before any work, if a part cannot be built as configured.
+    """
+    built, policy = parts(config), load_policy(config.policy)
+    ledger = Ledger.open(config.ledger)
+    try:
+        reclaim(ledger)
+        yield App(
+            sources={source.name: source for source in built.sources},
+            sinks={sink.name: sink for sink in built.sinks},
+            selectors=config.baseline,
+            examiner=Examiner(
+                bench(config, Kept(ledger, Spectra(config.data / "spectra")), progress),
+                policy,
+                now,
+            ),
+            ledger=ledger,
+            clock=now,
+            owner=owner(os.getpid()),
+        )
+    finally:
+        ledger.close()
+
+
+def bench(config: Config, memory: Memory, progress: Progress) -> Bench:
+    """Measure as audits do, within the configured limits."""
+    workers = None if config.limits.workers == "auto" else config.limits.workers
+    return Bench(memory, Settings(), config.limits.memory, workers, progress)
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+def owner(pid: int) -> str:
+    """Name of a process that differs from any that had its number before it.
+
+    Raises
+    ------
+    psutil.NoSuchProcess
+        If there is none.
+    """
+    started = psutil.Process(pid).create_time()
+    return f"{socket.gethostname()}:{pid}:{started:.2f}"
+
+
+def reclaim(ledger: Ledger) -> None:
+    """Give back what processes of this machine held that are no longer there."""
+    for held in ledger.owners():
+        host, _, rest = held.partition(":")
+        if host == socket.gethostname() and not _alive(held, rest):
+            ledger.abandon(held)
+
+
+def _alive(held: str, rest: str) -> bool:
+    try:
+        return owner(int(rest.partition(":")[0])) == held
+    except (psutil.Error, ValueError):
+        return False

@@ -1,0 +1,210 @@
+"""The way of a version through the house: noted, claimed, examined, saved, delivered.
+
+Every step is a committed row or a renamed file, so a process that dies at any moment is
+continued by the next one: what is claimed by nobody alive is claimed again, finished layers
+are remembered, deliveries are rows of their own.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from auditor.document import Document, document
+from auditor.errors import AuditorError, GoneError, RefusedError, SinkError, SourceError
+from auditor.examining import Chosen, Examiner, can_stand, repeated
+from auditor.ledger import Claim, Ledger
+from auditor.records import ModelVersion
+from auditor.sinks import Sink
+from auditor.sources import Source
+from auditor.weights import opened
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(hours=12)
+PAUSE = timedelta(minutes=1)  # doubled after every attempt
+MAX_ATTEMPTS = 3
+MAX_LOST = 5  # processes a version may take with it before it is given up
+TREND = 12  # earlier versions a report shows
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything a run needs, already built."""
+
+    sources: Mapping[str, Source]
+    sinks: Mapping[str, Sink]
+    selectors: Sequence[str]  # baselines in order of preference: alias:champion, previous
+    examiner: Examiner
+    ledger: Ledger
+    clock: Callable[[], datetime]
+    owner: str  # who claims: this process
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one run came to."""
+
+    audited: list[Document] = field(default_factory=list)
+    unreachable: dict[str, str] = field(default_factory=dict)  # source -> why
+    attempts: list[tuple[ModelVersion, str]] = field(default_factory=list)  # tried again later
+    quarantined: list[tuple[ModelVersion, str]] = field(default_factory=list)
+    refused: list[tuple[ModelVersion, str]] = field(default_factory=list)
+    undelivered: list[tuple[str, str]] = field(default_factory=list)  # sink, why
+
+    @property
+    def exit_code(self) -> int:
+        """2 if a source was unreachable, 3 if a version was quarantined, else 0."""
+        if self.unreachable:
+            return 2
+        return 3 if self.quarantined else 0
+
+
+def once(app: App) -> Outcome:
+    """Look at every source, audit what is waiting, deliver what is due."""
+    outcome = Outcome()
+    sweep(app, outcome)
+    while claim := app.ledger.claim(app.clock(), lease=LEASE, owner=app.owner):
+        visit(claim, app, outcome)
+        deliver(app, outcome)
+    deliver(app, outcome)
+    return outcome
+
+
+def sweep(app: App, outcome: Outcome) -> None:
+    """Note what every source has; one that cannot be reached does not hide the others."""
+    for name, source in app.sources.items():
+        try:
+            seen = list(source.changes(app.ledger.cursor(name)))
+        except SourceError as error:
+            app.ledger.unreachable(name, str(error), app.clock())
+            outcome.unreachable[name] = str(error)
+            log.warning("%s", error, extra={"event": "source.unreachable"})
+            continue
+        cursor = seen[-1].cursor if seen else None
+        versions = [found.version for found in seen]
+        new = app.ledger.note(name, versions, cursor, source.history, app.clock())
+        log.info("%s: %d new versions", name, new, extra={"event": "source.swept"})
+
+
+def visit(claim: Claim, app: App, outcome: Outcome) -> None:
+    """Examine one version and save the outcome, whichever it is."""
+    version = claim.version
+    if claim.lost > MAX_LOST:
+        reason = f"the process that examined it died {claim.lost} times, out of memory perhaps"
+        _failed(version, reason, app, outcome, max_attempts=1)
+        return
+    try:
+        audit = examine(version, app)
+    except (GoneError, RefusedError) as error:
+        _settle(version, error, app, outcome)
+        return
+    except AuditorError as error:
+        _failed(version, str(error), app, outcome)
+        return
+    except BaseException:
+        app.ledger.release(version)  # interrupted or a bug: nothing of it is the version's fault
+        raise
+    _save(version, audit, app, outcome)
+    log.info("%s: %s", version.id, audit["verdict"], extra={"event": "audit.done"})
+
+
+def examine(version: ModelVersion, app: App) -> Document:
+    """Read, measure, compare and judge a version, or repeat the audit of the same weights."""
+    source = app.sources[version.id.source]
+    with opened(source.files(version), version.uri) as inventory:
+        trend = app.ledger.trend(version, TREND)
+        earlier = app.ledger.same_weights(version, inventory.reading.digest)
+        examiner = app.examiner
+        if earlier and can_stand(earlier, examiner.policy, examiner.bench.settings):
+            return repeated(earlier, version, trend, app.clock())
+        return document(examiner.examine(version, inventory, choose(version, app), trend))
+
+
+def choose(version: ModelVersion, app: App) -> Chosen | None:
+    """The first configured baseline that exists, is earlier and may be one; else None."""
+    source = app.sources[version.id.source]
+    for selector in app.selectors:
+        if selector == "previous":
+            found = app.ledger.previous(version)
+        else:
+            found = source.resolve(selector, version)
+        if found and found.created_at < version.created_at and _eligible(found, app):
+            return Chosen(
+                version=found,
+                files=partial(source.files, found),
+                document=app.ledger.latest(found),
+                accepted=_accepted(found, app),
+            )
+    return None
+
+
+def _eligible(version: ModelVersion, app: App) -> bool:
+    """A version never audited may be a baseline; a bad one only if a person accepted it."""
+    return app.ledger.latest(version) is None or app.ledger.may_be_baseline(version)
+
+
+def _accepted(version: ModelVersion, app: App) -> bool:
+    decision = app.ledger.decision(version)
+    return decision is not None and decision.accept
+
+
+def deliver(app: App, outcome: Outcome) -> None:
+    """Give every due audit to its sink; one that fails is tried again later, alone."""
+    for delivery in app.ledger.due(app.clock()):
+        audit, sink = app.ledger.audit(delivery.audit_id), app.sinks.get(delivery.sink)
+        if audit is None or sink is None:
+            continue
+        try:
+            sink.write(audit)
+        except SinkError as error:
+            app.ledger.undelivered(delivery.id, str(error), app.clock(), PAUSE)
+            outcome.undelivered.append((delivery.sink, str(error)))
+            log.warning("%s", error, extra={"event": "delivery.failed"})
+        else:
+            app.ledger.delivered(delivery.id, app.clock())
+
+
+def _settle(version: ModelVersion, error: SourceError, app: App, outcome: Outcome) -> None:
+    """A version that is gone or refused is not tried again."""
+    if isinstance(error, GoneError):
+        app.ledger.gone(version, str(error))
+        log.info("%s: %s", version.id, error, extra={"event": "version.gone"})
+        return
+    app.ledger.refused(version, str(error))
+    outcome.refused.append((version, str(error)))
+    log.warning("%s: %s", version.id, error, extra={"event": "version.refused"})
+
+
+def _failed(
+    version: ModelVersion,
+    reason: str,
+    app: App,
+    outcome: Outcome,
+    max_attempts: int = MAX_ATTEMPTS,
+) -> None:
+    """One attempt failed; the last of them leaves an INCOMPLETE audit that says why."""
+    quarantined = app.ledger.failed(
+        version, reason, app.clock(), max_attempts=max_attempts, pause=PAUSE
+    )
+    event = "version.quarantined" if quarantined else "audit.failed"
+    log.warning("%s: %s", version.id, reason, extra={"event": event})
+    if quarantined:
+        outcome.quarantined.append((version, reason))
+        audit = document(app.examiner.unexamined(version, reason))
+        _save(version, audit, app, outcome, quarantine=reason)
+    else:
+        outcome.attempts.append((version, reason))
+
+
+def _save(
+    version: ModelVersion,
+    audit: Document,
+    app: App,
+    outcome: Outcome,
+    quarantine: str | None = None,
+) -> None:
+    sinks = list(app.sinks)
+    app.ledger.save(version, audit, sinks=sinks, at=app.clock(), quarantine=quarantine)
+    outcome.audited.append(audit)

@@ -1,0 +1,222 @@
+"""The published JSON Schema of the audit document and of what ``analyze --json`` prints.
+
+Every object is closed: a key that is not described is a mistake. Metric columns come from
+the table of metrics, so a new metric is described as soon as it exists.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from auditor import metrics
+from auditor.compare import SPECTRA, WEIGHTS
+from auditor.document import SCHEMA
+from auditor.records import Level, Origin, Severity, Verdict
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+FLAG: Schema = {"type": "boolean"}
+MOMENT: Schema = {"type": "string", "format": "date-time"}
+CHANGES = ("d_alpha", "d_alpha_error", "d_log_spectral_norm", "d_log_norm", "d_stable_rank")
+
+
+def audit() -> Schema:
+    """JSON Schema of the audit document."""
+    return {
+        "$schema": DIALECT,
+        "title": "Auditor audit document",
+        **_object(
+            {
+                "schema": {"const": SCHEMA},
+                "id": TEXT,
+                "model": _model(),
+                "source": _map(TEXT),
+                "weights": _weights(),
+                "verdict": {"enum": [str(verdict) for verdict in Verdict]},
+                "reason": TEXT,
+                "decision": {"type": "null"},
+                "gate": _list(_condition()),
+                "counts": _counts(),
+                **_table(),
+                "comparison": _maybe(_comparison()),
+                "trend": _list(_trend()),
+                "findings": _list(_finding()),
+                "policy": _object({"name": TEXT, "hash": TEXT}),
+                "analyzer": _analyzer(),
+                "timing": _object({"started_at": MOMENT, "seconds": NUMBER}),
+            }
+        ),
+    }
+
+
+def analysis() -> Schema:
+    """JSON Schema of what ``auditor analyze --json`` prints."""
+    return {
+        "$schema": DIALECT,
+        "title": "Auditor analysis",
+        **_object({**_table(), "analyzer": _analyzer()}),
+    }
+
+
+def _object(properties: Mapping[str, Schema], optional: Iterable[str] = ()) -> Schema:
+    required = [name for name in properties if name not in set(optional)]
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _map(values: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": values}
+
+
+def _maybe(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _model() -> Schema:
+    return _object(
+        {"source": TEXT, "name": TEXT, "version": TEXT, "uri": TEXT, "created_at": MOMENT}
+    )
+
+
+def _weights() -> Schema:
+    file = {"name": TEXT, "size": COUNT, "sha256": TEXT, "verified": FLAG}
+    return _object(
+        {
+            "digest": TEXT,
+            "files": _list(_object(file)),
+            "bytes_read": COUNT,
+            "failures": _list(_object({"name": TEXT, "reason": TEXT, "dangerous": FLAG})),
+            "globals": _list(_object({"file": TEXT, "name": TEXT, "dangerous": FLAG})),
+        }
+    )
+
+
+def _condition() -> Schema:
+    return _object(
+        {
+            "condition": TEXT,
+            "level": {"enum": [str(level) for level in Level]},
+            "limit": NUMBER,
+            "value": NUMBER,
+            "baseline": _maybe(NUMBER),
+            "passed": FLAG,
+        }
+    )
+
+
+def _counts() -> Schema:
+    numbers = ("analysed", "skipped", "failed", "parameters_read", "parameters_total")
+    origins = _object({str(origin): COUNT for origin in Origin})
+    return _object({**dict.fromkeys(numbers, COUNT), "findings": origins})
+
+
+def _table() -> dict[str, Schema]:
+    row = _object({"mean": NUMBER, "median": NUMBER, "p5": NUMBER, "p95": NUMBER, "n": COUNT})
+    skip = _object({"name": TEXT, "shape": _list(COUNT), "reason": TEXT})
+    return {"summary": _map(row), "layers": _list(_layer()), "skipped": _list(skip)}
+
+
+def _columns(names: Iterable[str]) -> dict[str, Schema]:
+    return {name: _maybe(NUMBER) for name in names}
+
+
+def _layer() -> Schema:
+    names = [metric.name for metric in metrics.ALL]
+    trap = _object({"lambda": NUMBER, "edge": NUMBER, "entries": _list(_list(NUMBER))})
+    fixed = {
+        "name": TEXT,
+        "index": COUNT,
+        "block": _maybe(COUNT),
+        "kind": TEXT,
+        "dtype": TEXT,
+        "shape": _list(COUNT),
+        "digest": TEXT,
+        "N": COUNT,
+        "M": COUNT,
+        "Q": NUMBER,
+        "num_evals": COUNT,
+        "status": TEXT,
+        "phase": _maybe(TEXT),
+        "verified": FLAG,
+        "traps": _list(trap),
+        "spectrum": _maybe(_histogram()),
+    }
+    return _object({**fixed, **_columns(names)}, optional=names)
+
+
+def _histogram() -> Schema:
+    densities = _list(NUMBER)
+    return _object({"lo": NUMBER, "hi": NUMBER, "density": densities, "twin": _maybe(densities)})
+
+
+def _comparison() -> Schema:
+    layer = {
+        "name": TEXT,
+        **_columns((*WEIGHTS, *SPECTRA, *CHANGES)),
+        "baseline": _map(_maybe(NUMBER)),
+        "spectrum": _maybe(_histogram()),
+    }
+    return _object(
+        {
+            "baseline": _model(),
+            "layers": _list(_object(layer)),
+            "added": _list(TEXT),
+            "removed": _list(TEXT),
+            "renamed": _list(_list(TEXT)),
+            "note": TEXT,
+        }
+    )
+
+
+def _trend() -> Schema:
+    numbers = ("alpha_median", "log_spectral_norm_mean", "distance")
+    return _object(
+        {
+            "version": TEXT,
+            "created_at": MOMENT,
+            "verdict": TEXT,
+            **_columns(numbers),
+            "findings_new": COUNT,
+        }
+    )
+
+
+def _finding() -> Schema:
+    texts = dict.fromkeys(("id", "check", "message", "rule", "meaning", "advice"), TEXT)
+    return _object(
+        {
+            **texts,
+            "severity": {"enum": [severity.name.lower() for severity in Severity]},
+            "level": {"enum": [str(level) for level in Level]},
+            "layer": _maybe(TEXT),
+            "limit": _maybe(NUMBER),
+            "value": _maybe(NUMBER),
+            "interval": _maybe(_list(_maybe(NUMBER))),
+            "evidence": {"type": "object"},
+            "origin": {"enum": [str(origin) for origin in Origin]},
+            "waiver": _maybe(TEXT),
+        }
+    )
+
+
+def _analyzer() -> Schema:
+    return _object(
+        {
+            "version": TEXT,
+            "metric_set": COUNT,
+            "convention": {"enum": ["auditor", "weightwatcher"]},
+            "settings": {"type": "object"},
+            "seed": COUNT,
+        }
+    )
