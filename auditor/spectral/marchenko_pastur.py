@@ -37,7 +37,7 @@ class Bulk:
     sigma: tuple[float, ...]  # standard deviation of the entries that the bulk stands for
     lower: tuple[float, ...]  # where the bulk begins, an eigenvalue
     upper: tuple[float, ...]  # where it ends for an infinite matrix, λ₊
-    edges: tuple[float, ...]  # beyond it an eigenvalue is a spike, at SPIKE_LEVEL of the layer
+    edges: tuple[float, ...]  # beyond it an eigenvalue is a spike
     spikes: tuple[int, ...]  # eigenvalues beyond the edge
 
     @property
@@ -58,7 +58,9 @@ class _SliceBulk:
 _NO_BULK = _SliceBulk(math.nan, math.nan, math.nan, math.nan, 0)
 
 
-def fit_bulk(slices: Sequence[FloatArray], n: int, m: int) -> Bulk | None:
+def fit_bulk(
+    slices: Sequence[FloatArray], n: int, m: int, *, level: float = SPIKE_LEVEL
+) -> Bulk | None:
     """Fit one bulk per slice, robustly, and count what lies beyond it.
 
     The median eigenvalue, set against the median of the Marchenko-Pastur law, gives a first
@@ -79,6 +81,8 @@ def fit_bulk(slices: Sequence[FloatArray], n: int, m: int) -> Bulk | None:
         Eigenvalues of ``W.T @ W`` of every slice, each (m,), ascending, no 1/n.
     n, m
         Larger and smaller side of a slice.
+    level
+        Chance that a layer of iid Gaussian entries has a spike.
 
     Returns
     -------
@@ -87,7 +91,8 @@ def fit_bulk(slices: Sequence[FloatArray], n: int, m: int) -> Bulk | None:
     """
     if m < 2:
         return None
-    fits = [_fit_slice(values, n, len(slices)) for values in slices]
+    each = -math.expm1(math.log1p(-level) / len(slices))  # 1 - (1 - level)^(1/slices)
+    fits = [_fit_slice(values, n, each) for values in slices]
     if all(math.isnan(fit.sigma) for fit in fits):
         return None
     return Bulk(
@@ -99,18 +104,18 @@ def fit_bulk(slices: Sequence[FloatArray], n: int, m: int) -> Bulk | None:
     )
 
 
-def _fit_slice(values: FloatArray, n: int, slices: int) -> _SliceBulk:
+def _fit_slice(values: FloatArray, n: int, level: float) -> _SliceBulk:
     positive = values[values > EPS * n * values[-1]]
     m = positive.size
     if m < 2:
         return _NO_BULK
-    suspects = _suspects(positive, n, slices)
+    suspects = _suspects(positive, n, level)
     rest = float(positive[: m - suspects].sum())
     for spikes in range(suspects + 1):
         rows, cols = n - spikes, m - spikes
         share = _lower_sum(cols / rows, (suspects - spikes) / cols)
         sigma = math.sqrt(rest / (rows * cols * share))
-        limit = edge(rows, cols, sigma, SPIKE_LEVEL, slices)
+        limit = edge(rows, cols, sigma, level)
         if positive[cols - 1] <= limit:
             break
     scale, ratio = sigma * sigma * rows, math.sqrt(cols / rows)
@@ -123,8 +128,8 @@ def _fit_slice(values: FloatArray, n: int, slices: int) -> _SliceBulk:
     )
 
 
-def _suspects(positive: FloatArray, n: int, slices: int) -> int:
-    """How many of the largest may be spikes, by a bulk fitted to the median of the others."""
+def _suspects(positive: FloatArray, n: int, level: float) -> int:
+    """How many of the largest may be spikes: by a bulk fitted to the median of the others."""
     m = positive.size
     most = max(1, (m - 4) // 2) if m > 2 and n * m >= 100 else 0
     left_out = 0
@@ -132,7 +137,7 @@ def _suspects(positive: FloatArray, n: int, slices: int) -> int:
         rows, cols = n - left_out, m - left_out
         middle = float(np.median(positive[:cols]))
         sigma = math.sqrt(middle / (rows * median(cols / rows)))
-        limit = edge(rows, cols, sigma, SPIKE_LEVEL, slices)
+        limit = edge(rows, cols, sigma, level)
         beyond = int(m - np.searchsorted(positive, limit, side="right"))
         if beyond <= left_out or beyond > most:
             break

@@ -9,6 +9,7 @@ twin for every name, file format and orientation, and scales with the matrix.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -21,9 +22,10 @@ from auditor.spectral.traps import name_entries
 Eigensolver = Callable[[FloatArray], FloatArray]  # symmetric (m, m) -> (m,) ascending
 
 TRAP_LEVEL = 0.001  # chance of one trap or more in a layer of iid Gaussian entries
+SPIKE_LEVEL = 0.01  # chance that a random layer has a spike, and so is not random-like
 MAX_ROWS = 50_000  # above, the twin is of a sample of the rows
 MIN_EVALS = 50  # below, whether a layer is random-like is not decided
-DRAWS = 20  # further twins, that say how far one twin is from another
+DRAWS = 20  # further twins, that say how far twins are from each other
 FIRST = 4  # of them are enough to see that a layer is nothing like a twin
 FAR = 12.0  # standard deviations of the first draws
 NEAR = 2.58  # standard deviations of all draws: 99 %
@@ -71,7 +73,6 @@ def random_twin(
     *,
     seed: int,
     solve: Eigensolver,
-    spikes: int | None = None,
 ) -> Twin:
     """Make the twin of a layer, find its traps, and decide whether the layer is like it.
 
@@ -80,10 +81,11 @@ def random_twin(
     on Gaussian layers of 16 by 16 to 300 by 300: 0-0.3 % have one.
 
     A layer is *random-like* where it has no more spikes than its mean explains (one a slice
-    whose `mean_shift` exceeds 1: entries of that mean in any order have it), and its
-    `density_distance` to the twin is within mean + 2.58 standard deviations (99 %) of those
-    of 20 further twins, which keep the mean. Not decided below 50 eigenvalues and where no
-    bulk can be fitted.
+    whose `mean_shift` exceeds 1: entries of that mean in any order have it), and its mean
+    `density_distance` to 20 further twins, which keep the mean, is at most the mean plus 2.58
+    standard deviations (99 %) of the distance of each of them to the others. Spikes count
+    here at 1 % of the layer, so that an untrained one is recognised 98 times in 100. Not
+    decided below 50 eigenvalues and where no bulk can be fitted.
 
     Parameters
     ----------
@@ -95,8 +97,6 @@ def random_twin(
         Chooses the permutations, >= 0.
     solve
         Gives the eigenvalues of a symmetric matrix.
-    spikes
-        Eigenvalues beyond the layer's own bulk; None: counted here.
 
     Returns
     -------
@@ -115,15 +115,13 @@ def random_twin(
         random_like=None,
         sampled_rows=MAX_ROWS if layer.sampled else None,
     )
-    if spikes is None:
-        bulk = fit_bulk(eigenvalues, layer.rows, min(slices[0].shape))
-        spikes = bulk.num_spikes if bulk else None
-    if spikes is None or sum(values.size for values in eigenvalues) < MIN_EVALS:
+    bulk = fit_bulk(eigenvalues, layer.rows, min(slices[0].shape), level=SPIKE_LEVEL)
+    if bulk is None or sum(values.size for values in eigenvalues) < MIN_EVALS:
         return twin
-    if spikes > sum(shift > 1.0 for shift in shifts):
+    if bulk.num_spikes > sum(shift > 1.0 for shift in shifts):
         return replace(twin, random_like=False)
     own = layer.own() if layer.sampled else np.concatenate(list(eigenvalues))
-    return replace(twin, random_like=_is_near(layer, own, twin.pooled))
+    return replace(twin, random_like=_is_near(layer, own))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,15 +193,20 @@ def _strength(trap: Trap) -> float:
     return trap.eigenvalue / trap.edge if trap.edge > 0.0 else math.inf
 
 
-def _is_near(layer: _Layer, own: FloatArray, twin: FloatArray) -> bool:
-    """Whether a layer is as near to its twin as other twins are."""
-
-    def apart(spectrum: FloatArray) -> float:
-        return density_distance(spectrum, twin, layer.rows)
-
-    distance = apart(own)
-    others = [apart(other) for other in layer.pooled(range(1, FIRST + 1))]
-    if distance > np.mean(others) + FAR * np.std(others, ddof=1):
+def _is_near(layer: _Layer, own: FloatArray) -> bool:
+    """Whether a layer is as near to twins as they are to each other."""
+    twins = layer.pooled(range(1, FIRST + 1))
+    if not _within(own, twins, layer.rows, FAR):
         return False
-    others += [apart(other) for other in layer.pooled(range(FIRST + 1, DRAWS + 1))]
-    return bool(distance <= np.mean(others) + NEAR * np.std(others, ddof=1))
+    twins += layer.pooled(range(FIRST + 1, DRAWS + 1))
+    return _within(own, twins, layer.rows, NEAR)
+
+
+def _within(own: FloatArray, twins: list[FloatArray], n: int, deviations: float) -> bool:
+    """Whether the mean distance to the twins is in the range of theirs to the others."""
+    apart = np.zeros((len(twins), len(twins)))
+    for i, j in combinations(range(len(twins)), 2):
+        apart[i, j] = apart[j, i] = density_distance(twins[i], twins[j], n)
+    usual = apart.sum(axis=1) / (len(twins) - 1)
+    distance = np.mean([density_distance(own, twin, n) for twin in twins])
+    return bool(distance <= usual.mean() + deviations * usual.std(ddof=1))
