@@ -36,6 +36,9 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
         If it does not fit, with one line for each problem: the file, the line, the key,
         and what fits there. The settings of sources and sinks are checked by `parts`.
     """
+    if not path.exists():
+        remedy = "name the configuration with --config FILE, or write one (docs/configuration.md)"
+        raise ConfigError(f"{path}: there is no such file; {remedy}")
     values, place = read(path, os.environ if environ is None else environ)
     if not isinstance(values, dict):
         raise ConfigError(place.problem("expected keys such as sources:, found a list or a text"))

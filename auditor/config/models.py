@@ -34,6 +34,8 @@ def _folder(info: ValidationInfo) -> Path:
 
 
 def _path(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str | Path):
+        raise ValueError(f"found {value!r}: expected a path on disk")  # noqa: TRY004 - pydantic's
     return from_folder(str(value), _folder(info))
 
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from fractions import Fraction
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 BYTES = {"": 1, "b": 1} | {
@@ -25,7 +26,7 @@ def size(value: object) -> int:
     """
     found = None if isinstance(value, bool) else SIZE.fullmatch(str(value).strip())
     factor = BYTES.get(found[2].lower()) if found else None
-    if found is None or factor is None or (count := int(float(found[1]) * factor)) < 1:
+    if found is None or factor is None or (count := int(Fraction(found[1]) * factor)) < 1:
         raise ValueError(f"found {value!r}: expected a size such as 8GiB or 500MB")
     return count
 
@@ -43,10 +44,10 @@ def duration(value: object) -> timedelta:
     """
     found = DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     parts = found.groups(default="0") if found else ("0",) * 4
-    days, hours, minutes, seconds = (int(part) for part in parts)
     try:
+        days, hours, minutes, seconds = (int(part) for part in parts)
         total = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    except OverflowError:
+    except (OverflowError, ValueError):  # ValueError: more digits than Python turns into a number
         total = timedelta()
     if not total:
         raise ValueError(f"found {value!r}: expected a duration such as 90s, 15m or 1h30m")

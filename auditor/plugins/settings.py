@@ -78,11 +78,16 @@ def from_folder(text: str, folder: Path) -> Path:
     Raises
     ------
     ValueError
-        If it is a URL.
+        If it is a URL, or no path at all.
     """
     if "://" in text:
         raise ValueError(f"found a URL ({text.partition('://')[0]}://…): expected a path on disk")
-    return folder / Path(text).expanduser()
+    if not text or "\0" in text:
+        raise ValueError("found an empty text or a NUL in it: expected a path on disk")
+    try:
+        return folder / Path(text).expanduser()
+    except RuntimeError as error:  # ~name of nobody known here
+        raise ValueError(f"cannot find the home folder in {text!r}: expected a path") from error
 
 
 def located(url: str, folder: Path) -> str:
@@ -101,13 +106,15 @@ def _read(target: str, file: object, values: dict[str, Any], place: Place) -> It
     if target in values:
         yield place.problem(f"{target} is set too; keep one of the two")
         return
-    path = place.folder / str(file)
     try:
+        path = from_folder(str(file), place.folder)
         values[target] = path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        yield place.problem(f"cannot read {path}: {error.strerror}")
+        yield place.problem(f"cannot read {error.filename}: {error.strerror}")
     except UnicodeDecodeError:
         yield place.problem(f"{path} is not a text file in UTF-8")
+    except ValueError as error:
+        yield place.problem(str(error))
 
 
 def _understood(key: str, value: object, found: type, place: Place) -> object:
@@ -115,10 +122,14 @@ def _understood(key: str, value: object, found: type, place: Place) -> object:
         return history(value)
     is_path = _is_path(get_type_hints(found)[key])
     if is_path and isinstance(value, list):
-        return [from_folder(str(item), place.folder) for item in value]
+        return [_path(item, place) for item in value]
     if not isinstance(value, str):
         return value
-    return from_folder(value, place.folder) if is_path else located(value, place.folder)
+    return _path(value, place) if is_path else located(value, place.folder)
+
+
+def _path(value: object, place: Place) -> object:
+    return from_folder(value, place.folder) if isinstance(value, str) else value
 
 
 def _is_path(hint: object) -> bool:
