@@ -20,7 +20,7 @@ RUN python -m pip install ${PIP_INDEX_ARGS} --constraint constraints.txt torch
 COPY pyproject.toml README.md LICENSE ./
 COPY auditor auditor
 COPY templates templates
-RUN python -m pip install ${PIP_INDEX_ARGS} --constraint constraints.txt '.[demo]'
+RUN python -m pip install ${PIP_INDEX_ARGS} --constraint constraints.txt .
 
 RUN useradd --create-home --uid 10001 auditor && install --directory --owner auditor /work
 USER auditor
