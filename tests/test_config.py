@@ -1,7 +1,6 @@
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,10 +30,6 @@ def refusal(path: Path, environ: dict[str, str] | None = None) -> list[str]:
     return str(caught.value).replace(f"{path.parent}/", "").splitlines()
 
 
-def parts_of(made: config.Config) -> Any:
-    return config.parts(made)  # whose fields differ by kind
-
-
 # --- what a file means --------------------------------------------------------------------
 
 
@@ -57,7 +52,7 @@ def test_relative_paths_start_from_the_folder_of_the_file(write, tmp_path, monke
     assert found.reports == tmp_path / "out" / "html"
     assert found.data == tmp_path / ".auditor"
     assert found.ledger == f"sqlite:///{tmp_path}/auditor.db"
-    assert parts_of(found).sources[0].root == tmp_path / "models"
+    assert config.parts(found).sources[0].root == tmp_path / "models"
 
 
 def test_a_file_given_by_a_relative_path_has_absolute_paths_in_it(write, tmp_path, monkeypatch):

@@ -3,7 +3,6 @@
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -16,10 +15,6 @@ from auditor.config.units import duration, size
 from auditor.errors import ConfigError
 
 SHIPPED = Path(__file__).parents[1] / "config.yaml"
-
-
-def parts_of(made: config.Config) -> Any:
-    return config.parts(made)  # whose fields differ by kind
 
 
 # --- units --------------------------------------------------------------------------------
@@ -67,7 +62,7 @@ def test_what_is_no_duration_is_refused(bad):
 
 def test_the_shipped_file_loads_and_its_parts_can_be_built():
     found = config.load(SHIPPED, {})
-    built = parts_of(found)
+    built = config.parts(found)
     assert [source.name for source in built.sources] == ["mlflow"]
     assert [sink.name for sink in built.sinks] == ["files", "mlflow"]
     assert built.sinks[0].folder == SHIPPED.parent / "reports"
@@ -76,7 +71,7 @@ def test_the_shipped_file_loads_and_its_parts_can_be_built():
 
 def test_the_shipped_file_follows_the_environment():
     found = config.load(SHIPPED, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"})
-    assert parts_of(found).sources[0].uri == "http://127.0.0.1:5000"
+    assert config.parts(found).sources[0].uri == "http://127.0.0.1:5000"
 
 
 def test_the_shipped_file_says_what_the_defaults_are():

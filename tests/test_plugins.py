@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -225,17 +224,13 @@ def test_a_secret_given_twice_is_refused(place):
 # --- all parts of a configuration ---------------------------------------------------------
 
 
-def parts_of(made: config.Config) -> Any:
-    return config.parts(made)  # whose fields differ by kind
-
-
 def pond(**settings: object) -> config.Plugin:
     return config.Plugin("deep_pond", settings)
 
 
 def test_sources_keep_fetched_files_below_data_and_reports_go_to_reports():
     made = config.Config(sources=(pond(root="x"),), data=Path("/data"), reports=Path("/reports"))
-    built = parts_of(made)
+    built = config.parts(made)
     assert built.sources[0].cache == Path("/data/files")
     assert built.sinks[0].folder == Path("/reports")
 
@@ -243,14 +238,14 @@ def test_sources_keep_fetched_files_below_data_and_reports_go_to_reports():
 def test_an_mlflow_sink_without_address_writes_to_the_registry_that_is_watched():
     registry = config.Plugin("mlflow", {"uri": "http://127.0.0.1:1", "name": "team"})
     sink = config.Plugin("mlflow", {"experiment": "spectra"})
-    [built] = parts_of(config.Config(sources=(registry,), sinks=(sink,))).sinks
+    [built] = config.parts(config.Config(sources=(registry,), sinks=(sink,))).sinks
     assert (built.uri, built.name, built.experiment) == ("http://127.0.0.1:1", "team", "spectra")
 
 
 def test_an_mlflow_sink_keeps_its_own_address():
     registry = config.Plugin("mlflow", {"uri": "http://127.0.0.1:1", "name": "team"})
     sink = config.Plugin("mlflow", {"uri": "http://127.0.0.1:2"})
-    [built] = parts_of(config.Config(sources=(registry,), sinks=(sink,))).sinks
+    [built] = config.parts(config.Config(sources=(registry,), sinks=(sink,))).sinks
     assert built.uri == "http://127.0.0.1:2"
 
 
