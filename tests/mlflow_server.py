@@ -81,11 +81,13 @@ class Server:
 
     def change(self, version: Any, column: str, value: object) -> None:
         """Change a column of a version behind the server's back."""
+        where = f"UPDATE model_versions SET {column} = ? WHERE name = ? AND version = ?"  # noqa: S608
+        self.execute(where, value, version.name, int(version.version))
+
+    def execute(self, statement: str, *values: object) -> None:
+        """Run one statement on the server's database."""
         with closing(sqlite3.connect(self.folder / "mlflow.db", timeout=30)) as database:
-            database.execute(
-                f"UPDATE model_versions SET {column} = ? WHERE name = ? AND version = ?",  # noqa: S608
-                (value, version.name, int(version.version)),
-            )
+            database.execute(statement, values)
             database.commit()
 
 

@@ -182,7 +182,9 @@ class Mlflow:
         )
 
     def _previous(self, client: Client, of: ModelVersion) -> Any | None:  # noqa: ANN401
-        """The newest version of the same model made before `of`."""
+        """The newest version of the same model made before `of`; a run's have no order."""
+        if of.uri.startswith("runs:/"):
+            return None
         quote = '"' if "'" in of.id.model else "'"
         found = client.search_model_versions(
             f"name = {quote}{of.id.model}{quote}",
