@@ -139,6 +139,15 @@ def test_interval_is_at_least_as_wide_as_the_standard_error_says(rng):
     assert found.hi == pytest.approx(fit.alpha + half)
 
 
+def test_bootstrap_refits_resamples_of_the_whole_spectrum(rng):
+    x = body_and_tail(rng, 40)
+    draws = np.random.default_rng(OURS.seed)
+    resamples = [np.sort(x[draws.integers(x.size, size=x.size)]).tolist() for _ in range(10)]
+    alphas = [oracles.best_tail(values, OURS.min_tail)[1] for values in resamples]
+    found = interval(x, fitted(x), n=x.size, settings=replace(OURS, bootstrap=10))
+    assert found.sd == pytest.approx(np.std(alphas, ddof=1), rel=1e-9)
+
+
 @pytest.mark.parametrize("alpha", [1.6, 3.0])
 def test_interval_covers_the_planted_exponent(alpha, rng):
     """93 % and more; of 40 samples at least 34, a chance of 1 in 40 to miss by bad luck."""
@@ -188,6 +197,14 @@ def test_a_power_law_is_a_plausible_power_law(rng):
     p = [goodness_of_fit(x, fitted(x), n=x.size, settings=OURS) for x in samples]
     assert sum(value < 0.1 for value in p) <= 6
     assert max(p) > 0.5
+
+
+def test_what_lies_below_a_tail_does_not_make_it_implausible(rng):
+    samples = [
+        np.sort(np.concatenate((rng.random(250), oracles.pareto(rng, 50, 3.0)))) for _ in range(20)
+    ]
+    p = [goodness_of_fit(x, fitted(x), n=x.size, settings=OURS) for x in samples]
+    assert sum(value < 0.1 for value in p) <= 6
 
 
 def test_two_heaps_are_no_power_law(rng):

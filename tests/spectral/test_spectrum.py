@@ -82,6 +82,20 @@ def test_pruned_rows_and_columns_give_zeros_that_are_exact(rng):
     np.testing.assert_allclose(found[3:], squared_singular_values(w)[3:], rtol=1e-9)
 
 
+def test_pruned_units_are_taken_out_before_the_decomposition(rng):
+    asked = []
+
+    def solve(gram: FloatArray) -> FloatArray:
+        asked.append(gram.shape)
+        return lapack(gram)
+
+    w = rng.normal(size=(30, 12))
+    w[:, :4] = 0.0
+    w[6:] = 0.0
+    assert np.count_nonzero(eigenvalues(w, solve)) == 6
+    assert asked == [(6, 6)]
+
+
 def test_a_matrix_of_zeros_has_eigenvalues_of_zero():
     np.testing.assert_array_equal(eigenvalues(np.zeros((4, 3), np.float16)), np.zeros(3))
 
