@@ -117,6 +117,8 @@ def _rank(blob: Blob) -> int:
 
 
 def _contents(form: Format, blob: Blob) -> Contents:
+    if not blob.size:
+        return Contents(failure="is empty (0 bytes); fetch or save it again")
     try:
         return form.read(blob)
     except WeightsError as error:

@@ -117,18 +117,21 @@ def _children(value: object) -> Iterator[tuple[str, object]]:
 
 
 def mapping(value: object) -> dict[str, object]:
-    """The items of a dict, or of anything pickled like one, whose keys are text."""
+    """The items of a dict, or of anything pickled like one, whose keys are text or numbers."""
     if not isinstance(value, Node):
         return {}
-    pairs = [pair for pair in value.items if isinstance(pair[0], str)]
-    if not pairs and isinstance(value.args, tuple) and len(value.args) == 1:
-        pairs = list(_listed(value))
-    return {key: item for key, item in pairs if isinstance(key, str)}
+    pairs = value.items or list(_listed(value))
+    return {str(key): item for key, item in pairs if _is_key(key)}
+
+
+def _is_key(key: object) -> bool:
+    """Text, or a number Python agrees to write down: it refuses some with 4,300 digits."""
+    return isinstance(key, str) or (type(key) is int and abs(key) < 2**63)
 
 
 def _listed(value: Node) -> Iterator[tuple[object, object]]:
-    """``OrderedDict([[key, value], ...])``, as protocol 2 of Python 2 wrote it."""
-    listed = value.args[0] if isinstance(value.args, tuple) else None
+    """``OrderedDict([[key, value], ...])``, as Python 2 wrote it."""
+    listed = value.args[0] if isinstance(value.args, tuple) and value.args else None
     if isinstance(value.maker, Global) and value.maker.name == "OrderedDict":
         for pair in listed if isinstance(listed, list) else ():
             if isinstance(pair, list | tuple) and len(pair) == 2:

@@ -1,8 +1,9 @@
 """The tensors of all files of a version together: shards, copies, clashing names."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
 
 from auditor.records import FileFailure, FileRecord, Reading, Skip, SourceFile
@@ -91,28 +92,25 @@ def _failure(part: Part) -> FileFailure:
 
 def _without_prefix(part: Part) -> Part:
     names = [tensor.name for tensor in part.contents.tensors]
-    if not names or not all(name.startswith(PARALLEL) and name != PARALLEL for name in names):
-        return part
-    return _renamed(part, {name: name.removeprefix(PARALLEL) for name in names})
+    if names and all(name.startswith(PARALLEL) and name != PARALLEL for name in names):
+        return _renamed(part, lambda name: name.removeprefix(PARALLEL))
+    return part
 
 
-def _renamed(part: Part, names: Mapping[str, str]) -> Part:
-    """The same part with other tensor names; skips are taken along."""
-    return replace(
-        part,
-        contents=replace(
-            part.contents,
-            tensors=tuple(replace(t, name=names[t.name]) for t in part.contents.tensors),
-            skipped=tuple(_renamed_skip(skip, names) for skip in part.contents.skipped),
-        ),
+def _renamed(part: Part, rename: Callable[[str], str]) -> Part:
+    """The same part with other names, also where a skip speaks of one."""
+
+    def renamed_skip(skip: Skip) -> Skip:
+        tied, _, first = skip.reason.partition("tied to ")
+        reason = skip.reason if tied else f"tied to {rename(first)}"
+        return replace(skip, name=rename(skip.name), reason=reason)
+
+    contents = replace(
+        part.contents,
+        tensors=tuple(replace(t, name=rename(t.name)) for t in part.contents.tensors),
+        skipped=tuple(renamed_skip(skip) for skip in part.contents.skipped),
     )
-
-
-def _renamed_skip(skip: Skip, names: Mapping[str, str]) -> Skip:
-    if not skip.reason.startswith("tied to "):
-        return skip
-    first = skip.reason.removeprefix("tied to ")
-    return replace(skip, reason=f"tied to {names.get(first, first)}")
+    return replace(part, contents=contents)
 
 
 def _original(part: Part, parts: Iterable[Part]) -> str:
@@ -135,7 +133,7 @@ def _with_distinct_names(parts: Iterable[Part]) -> list[Part]:
         names = [tensor.name for tensor in part.contents.tensors]
         fresh = part
         if taken.intersection(names):
-            fresh = _renamed(part, {name: f"{part.name}:{name}" for name in names})
+            fresh = _renamed(part, partial("{}:{}".format, part.name))
         taken.update(tensor.name for tensor in fresh.contents.tensors)
         result.append(fresh)
     return result

@@ -124,9 +124,10 @@ def _entry(name: str, fields: object) -> Entry:
     label = f"tensor {name[:200]!r}"
     if not isinstance(fields, dict) or not {"dtype", "shape", "data_offsets"} <= fields.keys():
         raise WeightsError(f"{label} has no dtype, shape and data_offsets")
-    dtype = DTYPES.get(fields["dtype"]) if isinstance(fields["dtype"], str) else None
+    code = fields["dtype"] if isinstance(fields["dtype"], str) else "that is no text"
+    dtype = DTYPES.get(code)
     if dtype is None:
-        raise WeightsError(f"{label} has an unknown dtype {str(fields['dtype'])[:50]!r}")
+        raise WeightsError(f"{label} has an unknown dtype {code[:50]!r}")
     shape = whole_numbers(fields["shape"], f"the shape of {label}")
     offsets = whole_numbers(fields["data_offsets"], f"the data_offsets of {label}")
     if len(offsets) != 2 or offsets[1] - offsets[0] != size_of(dtype, shape):

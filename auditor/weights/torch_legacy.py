@@ -64,7 +64,7 @@ def _places(
     places: dict[str, Place] = {}
     for key in keys if isinstance(keys, list) else ():
         if not isinstance(key, str) or not sizes.get(key) or key in places:
-            raise WeightsError(f"has a storage {str(key)[:100]!r} of unknown kind, or twice")
+            raise WeightsError("has a storage of unknown kind, or one twice")
         count = int.from_bytes(file.read(start, 8), "little") * sizes[key]
         if start + 8 + count > file.size:
             raise WeightsError(

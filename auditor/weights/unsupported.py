@@ -34,7 +34,6 @@ BY_SUFFIX = {
     ".lgb": "a LightGBM model has no layers to analyse",
     ".ubj": "an XGBoost model has no layers to analyse",
 }
-EMPTY = "is empty (0 bytes); fetch or save it again"
 PICKLED = f"a pickle that is not torch.save's is never executed here; {CONVERT}"
 UNKNOWN = f"unknown format: its first bytes belong to no weight format known here; {CONVERT}"
 PICKLES = 10  # in a row; torch.save wrote 5
@@ -49,8 +48,6 @@ def read(file: Blob) -> Contents:
         If it is no pickle. A pickle is a failure that carries the globals it names.
     """
     head = file.head()
-    if not head:
-        raise WeightsError(EMPTY)
     by_head = (text for start, text in BY_HEAD.items() if head.startswith(start))
     by_suffix = (text for end, text in BY_SUFFIX.items() if file.name.lower().endswith(end))
     known = next(by_head, None) or next(by_suffix, None)
