@@ -1,0 +1,78 @@
+"""What came out of the demo, as a table and the commands to go on with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from auditor.demo.registry import tracking_uri
+from auditor.document import Document
+from auditor.records import Verdict
+from auditor.render.wording import VERDICTS
+
+COLOURS = {"good": "green", "warn": "yellow", "bad": "red", "open": "magenta"}
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as its team knows it: what was done, and how well it does."""
+
+    title: str
+    number: str
+    accuracy: float  # on the test images, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the audit said about one version."""
+
+    version: Version
+    audit: Document
+    report: Path  # HTML
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the audit."""
+        return Verdict(self.audit["verdict"])
+
+    @property
+    def reason(self) -> str:
+        """The sentence that goes with it."""
+        return str(self.audit["reason"])
+
+
+def show(outcomes: Sequence[Outcome], config: Path, console: Console) -> None:
+    """Print the verdicts, where the reports are, and how to look further."""
+    folder = config.parent
+    console.print(table(outcomes, folder))
+    console.print("Reports, to open in a browser:", style="bold")
+    _line(console, f"  {folder / 'reports'}")
+    console.print("Tags and metrics in MLflow's own pages:", style="bold")
+    _line(console, f"  mlflow ui --backend-store-uri {quote(tracking_uri(folder))}")
+    console.print("Look for new versions once more:", style="bold")
+    _line(console, f"  auditor once --config {quote(str(config))}")
+
+
+def table(outcomes: Sequence[Outcome], folder: Path) -> Table:
+    """One row for each version; reports are named from the demo's folder."""
+    found = Table()
+    found.add_column("version", justify="right")
+    for name in ("what was done", "test accuracy", "verdict", "reason", "report"):
+        found.add_column(name, overflow="fold")
+    for outcome in outcomes:
+        badge = VERDICTS[outcome.verdict]
+        verdict = f"[{COLOURS[badge.tone]}]{badge.glyph} {outcome.verdict}[/]"
+        version = outcome.version
+        texts = (version.title, f"{version.accuracy:.1%}")
+        report = escape(str(outcome.report.relative_to(folder)))
+        found.add_row(version.number, *texts, verdict, escape(outcome.reason), report)
+    return found
+
+
+def _line(console: Console, text: str) -> None:
+    """Print whole, however narrow the terminal: it is there to be copied."""
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
