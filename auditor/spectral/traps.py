@@ -59,11 +59,13 @@ def name_entries(
 
 
 def _extremes(twin: Matrix, values: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the largest and smallest entries."""
+    """Rows and columns of the smallest and largest entries."""
     few = min(CANDIDATES, values.size)
-    low = np.argwhere(twin <= values[few - 1])[: 2 * few]
-    high = np.argwhere(twin >= values[-few])[: 2 * few]
-    both = np.unique(np.concatenate([low, high]), axis=0)
+    low, high = values[few - 1], values[-few]
+    ends = (twin < low, twin == low), (twin > high, twin == high)
+    # of equal entries at the limit there may be any number: they only fill up what is left
+    places = [np.concatenate([np.argwhere(part) for part in end])[:few] for end in ends]
+    both = np.unique(np.concatenate(places), axis=0)
     return both[:, 0], both[:, 1]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from auditor.records import FloatArray, Matrix, Trap
 from auditor.spectral.distances import density_distance
-from auditor.spectral.marchenko_pastur import edge, fit_bulk
+from auditor.spectral.marchenko_pastur import EPS, edge, fit_bulk
 from auditor.spectral.shuffle import Entries, take_entries
 from auditor.spectral.traps import name_entries
 
@@ -178,7 +178,8 @@ def _slice_twin(layer: _Layer, i: int) -> _SliceTwin:
     values = layer.spectrum(entries, matrix, shift=entries.mean)
     sigma = math.ldexp(entries.sigma, entries.exponent) * math.sqrt(layer.rows / entries.n)
     limit = edge(entries.n, entries.m, sigma, TRAP_LEVEL, len(layer.slices))
-    count = int(np.count_nonzero(values > limit))
+    resolved = EPS * entries.n * values[-1]  # below it a gigantic entry's rounding noise begins
+    count = int(np.count_nonzero((values > limit) & (values > resolved)))
     named = name_entries(layer.slices[i], matrix, entries, count=count) if count else []
     found = zip(values[::-1].tolist(), named, strict=False)
     return _SliceTwin(
