@@ -42,7 +42,7 @@ class Archive:
             OverflowError,
             struct.error,
             to=WeightsError,
-            doing="reading the directory of its zip archive",
+            doing="reading the directory of a zip archive that is cut off or damaged",
         ):
             # ZipFile asks for no more than read, seek and tell
             directory = zipfile.ZipFile(cast("zipfile._ZipReadable", _Window(file))).infolist()
@@ -70,7 +70,10 @@ class Archive:
         if info is None:
             raise WeightsError(f"its zip archive has no member {name[:200]!r}")
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & ENCRYPTED:
-            raise WeightsError(f"member {name[:200]!r} is compressed or encrypted; PyTorch's never")
+            raise WeightsError(
+                f"member {name[:200]!r} is compressed or encrypted, which PyTorch's never are; "
+                "save it again with torch.save"
+            )
         signature, name_length, extra = LOCAL.unpack(
             self._file.read(info.header_offset, LOCAL.size)
         )

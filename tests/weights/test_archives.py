@@ -89,22 +89,28 @@ def bent(data: bytes, field: int, value: bytes) -> bytes:
     return bytes(changed)
 
 
-BENT = {  # offset in the directory entry, new bytes
-    "another place": (42, struct.pack("<I", 5)),
-    "a place outside": (42, struct.pack("<I", 2**31)),
-    "a larger size": (20, struct.pack("<II", 5000, 5000)),
-    "sizes that differ": (20, struct.pack("<II", 1, 2)),
-    "encrypted": (8, struct.pack("<H", 1)),
-    "another name": (46 + 8, b"xxxx"),
-    "no signature": (0, b"XXXX"),
-    "another method": (10, struct.pack("<H", 99)),
+BENT = {  # offset in the directory entry, new bytes, what is said about it
+    "another place": (42, struct.pack("<I", 5), "is not where its directory says"),
+    "a place outside": (42, struct.pack("<I", 2**31), "lie outside the file"),
+    "a larger size": (20, struct.pack("<II", 5000, 5000), "overlaps what follows"),
+    "sizes that differ": (20, struct.pack("<II", 1, 2), "is not where its directory says"),
+    "encrypted": (8, struct.pack("<H", 1), "compressed or encrypted"),
+    "another name": (46 + len("archive/"), b"DATA", "no data.pkl"),
+    "no signature": (0, b"XXXX", "cut off or damaged"),
+    "another method": (10, struct.pack("<H", 99), "compressed or encrypted"),
 }
 
 
 @pytest.mark.parametrize("field", BENT)
 def test_a_directory_that_lies_is_refused(field):
+    offset, value, message = BENT[field]
+    assert message in reason(bent(rezipped(members()), offset, value))
+
+
+def test_a_member_with_another_name_than_its_directory_says_is_refused():
     data = rezipped(members())
-    assert reason(bent(data, *BENT[field]))
+    renamed = data.replace(b"archive/data.pkl", b"archive/DATA.pkl", 1)  # the local header
+    assert "has another name" in reason(renamed)
 
 
 def test_a_directory_too_long_to_be_a_models_is_refused():
@@ -112,7 +118,7 @@ def test_a_directory_too_long_to_be_a_models_is_refused():
     padded = data[: directory(data)] + bytes(17 << 20) + data[directory(data) :]
     changed = bytearray(padded)
     changed[-10:-6] = struct.pack("<I", (17 << 20) + len(data) - directory(data) - 22)
-    assert "directory" in reason(bytes(changed))
+    assert "is too long" in reason(bytes(changed))
 
 
 # --- torch.export ------------------------------------------------------------------------------
