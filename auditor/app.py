@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import psutil
 
@@ -14,6 +15,7 @@ from auditor.ledger import Ledger
 from auditor.ledger.spectra import Spectra
 from auditor.measuring import Bench, Memory, Progress, quiet
 from auditor.memory import Kept
+from auditor.mlflow_client.artifacts import trim
 from auditor.pipeline import App
 from auditor.policies import load_policy
 from auditor.records import Settings
@@ -44,6 +46,7 @@ def assemble(config: Config, progress: Progress = quiet) -> Iterator[App]:
             ledger=ledger,
             clock=now,
             owner=owner(os.getpid()),
+            tidy=partial(trim, config.data / "files", config.limits.disk),
         )
     finally:
         ledger.close()

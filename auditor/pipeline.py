@@ -40,6 +40,7 @@ class App:
     ledger: Ledger
     clock: Callable[[], datetime]
     owner: str  # who claims: this process
+    tidy: Callable[[], object]  # keep what was fetched within its quota
 
 
 @dataclass(slots=True)
@@ -68,6 +69,7 @@ def once(app: App) -> Outcome:
     while claim := app.ledger.claim(app.clock(), lease=LEASE, owner=app.owner):
         visit(claim, app, outcome)
         deliver(app, outcome)
+        app.tidy()
     deliver(app, outcome)
     return outcome
 

@@ -20,5 +20,7 @@ def data() -> Path:
     default = Path(__file__).parents[2] / "shared" / "data"
     folder = Path(os.environ.get("AUDITOR_TEST_DATA", default))
     if not folder.is_dir():
+        if os.environ.get("AUDITOR_REQUIRE_DATA"):
+            pytest.fail(f"no folder of real weights at {folder}; AUDITOR_REQUIRE_DATA asks for it")
         pytest.skip(f"no folder of real weights at {folder}; set AUDITOR_TEST_DATA to it")
     return folder

@@ -1,5 +1,4 @@
 import json
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -89,11 +88,10 @@ def test_every_watched_mlflow_registry_gets_its_own_results_unless_sinks_are_giv
 
 
 def test_limits_are_numbers_once_loaded(write):
-    text = "limits: {wall: 1h30m, memory: 512MiB, disk: 2GB, device: cpu, workers: 3}\n"
+    text = "limits: {memory: 512MiB, disk: 2GB, workers: 3}\n"
     limits = config.load(write(LEAST + text), {}).limits
-    assert limits.wall == timedelta(minutes=90)
     assert (limits.memory, limits.disk) == (512 * 2**20, 2 * 10**9)
-    assert (limits.device, limits.workers) == ("cpu", 3)
+    assert limits.workers == 3
 
 
 def test_nothing_can_be_changed_after_loading(write):
@@ -154,9 +152,9 @@ def test_what_only_looks_like_a_variable_is_an_error(write, written):
 
 
 def test_a_value_from_the_environment_is_never_repeated(write):
-    path = write(LEAST + "limits:\n  device: ${SECRET}\n")
+    path = write(LEAST + "limits:\n  workers: ${SECRET}\n")
     [line] = refusal(path, {"SECRET": "hunter2"})
-    assert line.startswith("config.yaml:4: limits.device: ")
+    assert line.startswith("config.yaml:4: limits.workers: ")
     assert "hunter2" not in line
 
 
@@ -171,11 +169,8 @@ def test_a_value_from_the_environment_is_never_repeated(write):
         ("server: {}", "3: server: no such setting here (there are: baseline, data, ledger,"),
         ("limits:\n  memory: 8XB", "4: limits.memory: found '8XB': expected a size such as 8GiB"),
         ("limits:\n  memory: 0", "4: limits.memory: found 0: expected a size"),
-        ("limits:\n  wall: 90", "4: limits.wall: found 90: expected a duration such as 90s"),
-        ("limits:\n  wall: 0s", "4: limits.wall: found '0s': expected a duration"),
         ("limits:\n  workers: 0", "4: limits.workers: found 0: expected a number of threads"),
         ("limits:\n  workers: true", "4: limits.workers: found True: expected a number"),
-        ("limits:\n  device: gpu", "4: limits.device: found 'gpu': input should be 'auto', 'cpu'"),
         ("limits: 8GiB", "3: limits: found '8GiB': input should be a valid dict"),
         ("policy: strickt", "3: policy: no such preset here; did you mean strict? (there are:"),
         ("policy: no/such.yaml", "3: policy: no policy file "),
@@ -210,10 +205,10 @@ def test_a_problem_is_one_line_with_file_line_key_and_what_fits(write, text, exp
 
 
 def test_all_problems_are_said_at_once(write):
-    lines = refusal(write("sorces: []\nlimits:\n  memory: much\n  wal: 1s\n"))
+    lines = refusal(write("sorces: []\nlimits:\n  memory: much\n  dis: 1GB\n"))
     assert len(lines) == 4
     assert lines[0].startswith("config.yaml:1: sorces: no such setting here; did you mean sources?")
-    assert lines[1].startswith("config.yaml:4: limits.wal: no such setting here; did you mean wall")
+    assert lines[1].startswith("config.yaml:4: limits.dis: no such setting here; did you mean disk")
     assert lines[2].startswith("config.yaml:1: sources: is required and not there")
     assert lines[3].startswith("config.yaml:3: limits.memory: found 'much'")
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from auditor.config.units import duration, size
+from auditor.config.units import size
 from auditor.plugins.building import Room, kinds
 from auditor.plugins.place import Place, unknown
 from auditor.plugins.settings import from_folder, located
@@ -74,10 +73,6 @@ def _or_auto(parse: Callable[[object], Any]) -> Callable[[object], Any]:
     return lambda value: value if value == "auto" else parse(value)
 
 
-def _wall(value: object) -> timedelta:
-    return value if isinstance(value, timedelta) else duration(value)
-
-
 def _workers(value: object) -> int:
     text = str(value)
     if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or int(text) < 1:
@@ -121,11 +116,6 @@ ANY = WithJsonSchema({})  # `schema` puts the kinds there
 Source = Annotated[InstanceOf[Plugin], BeforeValidator(_plugin_of("sources")), ANY]
 Sink = Annotated[InstanceOf[Plugin], BeforeValidator(_plugin_of("sinks")), ANY]
 AUTO: Mapping[str, Any] = {"const": "auto"}
-Wall = Annotated[
-    Literal["auto"] | timedelta,
-    BeforeValidator(_or_auto(_wall)),
-    WithJsonSchema({"anyOf": [AUTO, {"type": "string", "pattern": r"^\s*(\d+[dhms])+\s*$"}]}),
-]
 Workers = Annotated[
     Literal["auto"] | int,
     BeforeValidator(_or_auto(_workers)),
@@ -145,17 +135,11 @@ class Section(BaseModel):
 class Limits(Section):
     """How much of this machine an audit may use."""
 
-    wall: Wall = Field(
-        default="auto", description="Longest an audit may take: auto, or 90s, 15m, 1h30m."
-    )
     memory: Size = Field(
         default=8 * 1024**3, description="Bytes for the layers in work, such as 8GiB."
     )
     disk: Size = Field(
         default=50 * 1024**3, description="Bytes of fetched files kept, such as 50GiB."
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="Where eigenvalues are computed."
     )
     workers: Workers = Field(
         default="auto", description="Layers measured at once: auto, or a number."

@@ -1,7 +1,6 @@
-"""Sizes and durations as people write them: ``8GiB``, ``500MB``, ``90s``, ``1h30m``."""
+"""Sizes as people write them: ``8GiB``, ``500MB``."""
 
 import re
-from datetime import timedelta
 from fractions import Fraction
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
@@ -10,7 +9,6 @@ BYTES = {"": 1, "b": 1} | {
     for power, letter in enumerate("kmgt", start=1)
     for unit, base in (("b", 1000), ("ib", 1024))
 }
-DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
 def size(value: object) -> int:
@@ -29,26 +27,3 @@ def size(value: object) -> int:
     if found is None or factor is None or (count := int(Fraction(found[1]) * factor)) < 1:
         raise ValueError(f"found {value!r}: expected a size such as 8GiB or 500MB")
     return count
-
-
-def duration(value: object) -> timedelta:
-    """Days, hours, minutes and seconds, largest first: ``90s``, ``15m``, ``1h30m``.
-
-    >>> duration("1h30m")
-    datetime.timedelta(seconds=5400)
-
-    Raises
-    ------
-    ValueError
-        If it is not a duration, has no unit, or is zero.
-    """
-    found = DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    parts = found.groups(default="0") if found else ("0",) * 4
-    try:
-        days, hours, minutes, seconds = (int(part) for part in parts)
-        total = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    except (OverflowError, ValueError):  # ValueError: more digits than Python turns into a number
-        total = timedelta()
-    if not total:
-        raise ValueError(f"found {value!r}: expected a duration such as 90s, 15m or 1h30m")
-    return total

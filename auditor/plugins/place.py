@@ -92,7 +92,9 @@ def problems(error: ValidationError, place: Place) -> Iterator[str]:
 
 def _sentence(kind: str, message: str, detail: Mapping[str, Any], here: Place) -> str:
     if kind == "value_error":  # one of ours, which is a sentence already
-        return str(detail["ctx"]["error"])
+        return str(detail["ctx"]["error"]).replace(
+            repr(detail["input"]), here.shown(detail["input"])
+        )
     fits = message[:1].lower() + message[1:]
     return f"found {here.shown(detail['input'])}: {fits}"
 
