@@ -19,7 +19,7 @@
     const size = { class: "chart", viewBox: data.canvas, role: "img", "aria-label": chart.label };
     const svg = element("svg", size);
     for (const [css, d] of chart.paths) svg.append(element("path", { class: css, d }));
-    for (const [css, x, y, text] of chart.texts) svg.append(element("text", { class: css, x, y }, text));
+    for (const [css, x, y, text] of [...data.axes, ...chart.texts]) svg.append(element("text", { class: css, x, y }, text));
     return svg;
   };
   const fill = (place, index) => {

@@ -5,16 +5,17 @@ The same `Chart` is drawn by the template (findings) and by the page's script (l
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from auditor.render.text import fixed, number, ten_to
 
 WIDTH, HEIGHT = 440, 250
 CANVAS = f"0 0 {WIDTH} {HEIGHT}"
-LEFT, RIGHT, TOP, BOTTOM = 40, 428, 34, 206
+LEFT, RIGHT, TOP, BOTTOM = 40, 428, 46, 208
 DECADES = 10.0  # of eigenvalues, and of density, that one drawing shows
 MOST_TICKS = 7
+NAME = 95  # room for the name of a line
 
 Point = tuple[float, float]  # log10 of eigenvalue, log10 of density
 Curve = Sequence[Point | None]  # None: an empty bin, where the line breaks
@@ -29,6 +30,16 @@ class Label:
     y: float
     text: str
 
+    def compact(self) -> list[Any]:
+        """What the page's script needs to place it."""
+        return [self.css, self.x, self.y, self.text]
+
+
+AXES = (  # the same in every drawing
+    Label("mid", (LEFT + RIGHT) / 2, HEIGHT - 8, "eigenvalue λ = σ², log scale"),
+    Label("start", 2, 10, "share of eigenvalues per factor of 10, log scale"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Chart:
@@ -40,7 +51,7 @@ class Chart:
 
     def compact(self) -> dict[str, Any]:
         """What the page's script needs to draw it."""
-        texts = [list(asdict(text).values()) for text in self.texts]
+        texts = [text.compact() for text in self.texts]
         return {"label": self.label, "paths": self.paths, "texts": texts}
 
 
@@ -75,7 +86,8 @@ class Axis:
 
 def tick(log: float) -> str:
     """Text of 10**log, which is 1, 2 or 5 times a power of ten."""
-    return number(10.0**log, 1) if abs(log) < 4 else ten_to(round(log))
+    is_power = abs(log - round(log)) < 1e-9
+    return ten_to(round(log)) if is_power and abs(log) >= 4 else number(10.0**log, 1)
 
 
 def spectrum(layer: Mapping[str, Any], change: Mapping[str, Any] | None) -> Chart | None:
@@ -146,7 +158,8 @@ def _marks(layer: Mapping[str, Any]) -> list[tuple[str, float]]:
 def _mark(css: str, x: float) -> str:
     if css == "trap":  # a triangle standing on the axis
         return f"M{x:g} {BOTTOM - 12}l5 12h-10z"
-    return f"M{x:g} {TOP}V{BOTTOM}"
+    top = TOP - (27 if css == "edge" else 14)  # beside its name
+    return f"M{x:g} {top}V{BOTTOM}"
 
 
 def _grid(x: Axis, y: Axis) -> str:
@@ -156,16 +169,20 @@ def _grid(x: Axis, y: Axis) -> str:
 
 
 def _line(curve: Curve, x: Axis, y: Axis) -> str:
-    """Path data: neighbours joined, a bin on its own as a short dash."""
+    """Path data in whole steps: neighbours joined, a bin on its own as a short dash."""
     path = ""
+    at: tuple[int, int] | None = None  # where the line stands; None: it has to start anew
     for i, point in enumerate(curve):
         if point is None or point[0] < x.lo:
+            at = None
             continue
-        before = curve[i - 1] if i else None
-        joined = before is not None and before[0] >= x.lo
-        after = curve[i + 1] if i + 1 < len(curve) else None
-        path += f"{'L' if joined else 'M'}{x.at(point[0]):.0f} {y.at(point[1]):.0f}"
-        path += "" if joined or after else "h2"
+        to = round(x.at(point[0])), round(y.at(point[1]))
+        if at is not None:
+            path += f"l{to[0] - at[0]} {to[1] - at[1]}"
+        else:
+            alone = i + 1 == len(curve) or curve[i + 1] is None
+            path += f"M{to[0]} {to[1]}" + ("h2" if alone else "")
+        at = to
     return path
 
 
@@ -191,21 +208,20 @@ def _fit(layer: Mapping[str, Any], x: Axis, y: Axis) -> str | None:
 def _axis_texts(x: Axis, y: Axis) -> Iterator[Label]:
     yield from (Label("mid", at, BOTTOM + 15, text) for at, text in x.ticks())
     yield from (Label("end", LEFT - 5, at + 4, text) for at, text in y.ticks())
-    yield Label("mid", (LEFT + RIGHT) / 2, HEIGHT - 8, "eigenvalue λ = σ², log scale")
-    yield Label("start", 2, 10, "share of eigenvalues per factor of 10, log scale")
 
 
 def _mark_texts(layer: Mapping[str, Any], x: Axis) -> Iterator[Label]:
-    """Names of the vertical lines, above them, on the side where there is room."""
-    rows = {"edge": ("bulk_max", "MP edge"), "xmin": ("xmin", "tail starts")}
-    for row, (css, (name, words)) in enumerate(rows.items()):
-        value = layer.get(name)
-        if value and value > 0:
-            at = x.at(math.log10(value))
-            right = at > (LEFT + RIGHT) / 2
-            text = f"{words} {number(value)}"
-            y = TOP + 11 + 13 * row
-            yield Label(f"{css} {'end' if right else 'start'}", at + (-4 if right else 4), y, text)
+    """Names of the vertical lines, above them: each on its outer side, so that none is crossed."""
+    rows = (("edge", "bulk_max", "MP edge"), ("xmin", "xmin", "tail starts"))
+    found = [(row, css, words, layer.get(name)) for row, (css, name, words) in enumerate(rows)]
+    lines = [(row, css, words, value) for row, css, words, value in found if value and value > 0]
+    leftmost = min((value for *_, value in lines), default=0.0)
+    for row, css, words, value in lines:
+        at = x.at(math.log10(value))
+        left = (len(lines) == 2 and value == leftmost and at > LEFT + NAME) or at > RIGHT - NAME
+        y = TOP - 18 + 13 * row
+        text = f"{words} {number(value)}"
+        yield Label(f"{css} {'end' if left else 'start'}", at + (-4 if left else 4), y, text)
 
 
 def _sentence(layer: Mapping[str, Any], change: Mapping[str, Any] | None) -> str:

@@ -17,7 +17,7 @@ ACTIVE = ("new", "open")  # origins that the gate counts
 DRAWN = 24  # spectra that are in the page itself; the script draws those of further findings
 TOLD = 60  # findings of a group that are told at length; the rest is listed in one line each
 WAIVER_DAYS = 90
-FIT = {"D", "pl_pvalue", "num_pl_spikes"}  # evidence that the line about the fit tells
+FIT = {"D", "pl_pvalue", "num_pl_spikes"}  # evidence that is told otherwise
 LEVELS = ("error", "warn", "off")
 GROUPS = (
     "Findings",
@@ -136,27 +136,30 @@ def _facts(
     before: Mapping[str, Any] | None,
 ) -> Iterator[tuple[str, str]]:
     """What was found, in pairs of a term and its text."""
-    told = (
+    first = (
         ("Where", finding["layer"]),
         ("Check", finding["check"]),
         ("Rule", finding["rule"]),
         ("Limit", None if finding["limit"] is None else exact(finding["limit"])),
         ("Value", _measured(finding)),
     )
-    yield from ((term, text) for term, text in told if text)
+    yield from ((term, text) for term, text in first if text)
     if finding["origin"] != "fixed":
         yield from _layer_facts(layer, before)
+    told = FIT | ({"entries", "num_traps"} if layer and layer["traps"] else set())
     for name, value in finding["evidence"].items():
-        if name not in FIT and value is not None:
-            yield name, plain(value)
+        if name not in told and value is not None:
+            yield name.replace("_", " "), plain(value)
     if finding["waiver"]:
         yield "Accepted", finding["waiver"]
 
 
 def _measured(finding: Mapping[str, Any]) -> str:
-    if finding["value"] is None:
+    value = finding["value"]
+    if value is None:
         return ""
-    return f"{number(finding['value'])} {interval(finding['interval'])}".rstrip()
+    text = exact(value) if float(value).is_integer() else number(value)
+    return f"{text} {interval(finding['interval'])}".rstrip()
 
 
 def _layer_facts(

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 import auditor
 from auditor.document import Document
-from auditor.render.chart import CANVAS
+from auditor.render.chart import AXES, CANVAS
 from auditor.render.text import visible
 from auditor.render.view import page
 
@@ -36,6 +36,7 @@ def as_html(document: Document) -> str:
             script=Markup(script),  # noqa: S704
             data=Markup(of.table.data),  # noqa: S704 - JSON without <, > and &
             canvas=CANVAS,
+            axes=AXES,
         )
     )
 

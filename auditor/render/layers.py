@@ -1,19 +1,28 @@
 """The table of all layers: a dozen columns to read, every number in the row's details."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from auditor.document import Document
-from auditor.render.chart import CANVAS, spectrum
+from auditor.render.chart import AXES, CANVAS, spectrum
 from auditor.render.findings import by_layer, changes, trap_text
-from auditor.render.text import NO_VALUE, change, exact, fixed, interval, number, plain
+from auditor.render.text import (
+    NO_VALUE,
+    change,
+    exact,
+    fixed,
+    interval,
+    json_text,
+    number,
+    plain,
+)
 from auditor.render.wording import ORIGINS, SEVERITIES
 
 Fields = Mapping[str, Any]
 
-STRUCTURE = {"traps", "spectrum", "phase"}  # not numbers: drawn or told apart
+TOLD = {"name", "shape", "index", "alpha_lo", "alpha_hi"}  # in the columns already
+STRUCTURE = {"baseline", "traps", "spectrum", "phase"}  # not numbers: drawn or told apart
 DIGITS = 5  # of the numbers in the page; the JSON beside it has all
 
 
@@ -130,7 +139,7 @@ def _finding(subject: Subject) -> str:
     for finding in subject.found:
         origin = "" if finding["origin"] == "new" else f" ({ORIGINS[finding['origin']]})"
         names.append(f"{SEVERITIES[finding['severity']].glyph} {finding['check']}{origin}")
-    return ", ".join(names) or NO_VALUE
+    return "\n".join(names) or NO_VALUE
 
 
 def _moved(subject: Subject) -> str:
@@ -146,8 +155,8 @@ def _shape(subject: Subject) -> str:
 
 
 def shape(sides: Sequence[int]) -> str:
-    """A tensor's shape: ``512 × 64``."""
-    return " × ".join(map(str, sides)) or "scalar"
+    """A tensor's shape: ``512×64``."""
+    return "×".join(map(str, sides)) or "scalar"
 
 
 def _rank(subject: Subject) -> str:
@@ -183,34 +192,33 @@ COLUMNS = (
 
 def _rest(subject: Subject) -> Iterator[tuple[str, str]]:
     """Everything the columns leave out, so that nothing needs the script."""
-    shown = {column.key for column in COLUMNS} | STRUCTURE | {"name", "shape", "index"}
-    for name, value in subject.layer.items():
-        if name not in shown | {"alpha_lo", "alpha_hi"} and value is not None:
-            yield name, number(value, DIGITS) if isinstance(value, float) else plain(value)
-    for name, value in (subject.before or {}).items():
-        if name not in shown | {"baseline"} and value is not None:
-            yield name, number(value, DIGITS)
+    shown = {column.key for column in COLUMNS} | STRUCTURE | TOLD
+    for fields in (subject.layer, subject.before or {}):
+        for name, value in fields.items():
+            if name not in shown and value is not None:
+                yield name, _precise(value)
     for trap in subject.layer["traps"]:
         yield "trap", trap_text(trap)
+
+
+def _precise(value: object) -> str:
+    if isinstance(value, float) and not value.is_integer():
+        return number(value, DIGITS)
+    return plain(value)
 
 
 def embedded(subjects: Sequence[Subject]) -> str:
     """Columnar JSON of all numbers and drawings, with `DIGITS` significant digits."""
     names = dict.fromkeys(name for s in subjects for name in s.layer if name not in STRUCTURE)
-    distances = dict.fromkeys(
-        name for s in subjects for name in s.before or () if name not in {"baseline", "spectrum"}
-    )
-    columns = {name: [_cell(s.layer.get(name)) for s in subjects] for name in names}
-    columns |= {
-        name: [_cell((s.before or {}).get(name)) for s in subjects]
-        for name in distances
-        if name != "name"
-    }
+    away = dict.fromkeys(name for s in subjects for name in s.before or () if name not in STRUCTURE)
+    merged = [{**(s.before or {}), **s.layer} for s in subjects]
+    columns = {name: [_cell(fields.get(name)) for fields in merged] for name in names | away}
     columns["findings"] = [" ".join(f["check"] for f in s.found) or None for s in subjects]
     columns["parameters"] = [_product(s.layer["shape"]) for s in subjects]
     drawings = [spectrum(s.layer, s.before) for s in subjects]
     charts = [drawing and drawing.compact() for drawing in drawings]
-    return script_safe({"columns": columns, "charts": charts, "canvas": CANVAS})
+    axes = [label.compact() for label in AXES]
+    return script_safe({"columns": columns, "charts": charts, "canvas": CANVAS, "axes": axes})
 
 
 def _product(sides: Sequence[int]) -> int:
@@ -228,5 +236,5 @@ def _cell(value: object) -> object:
 
 def script_safe(value: object) -> str:
     """JSON that cannot end the script element it stands in."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    text = json_text(value)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -2,25 +2,23 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from auditor.document import Document
 from auditor.render.findings import changes, worst_first
-from auditor.render.text import visible
+from auditor.render.text import json_text, visible
 from auditor.render.view import page
 
 LISTED = 10  # findings in a Markdown summary
+LONGEST = 400  # characters of one text in it
 STRUCTURE = {"traps", "spectrum", "phase", "baseline"}
 
 
 def as_json(document: Document) -> str:
     """The document itself, indented, every number with all its digits."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)
-    halves = re.compile("[\ud800-\udfff]")  # half surrogates of a broken name fit no encoding
-    return halves.sub(lambda half: f"\\u{ord(half[0]):04x}", text) + "\n"
+    return json_text(document, indent=2) + "\n"
 
 
 def as_csv(document: Document) -> str:
@@ -39,6 +37,7 @@ def as_csv(document: Document) -> str:
         for name in (layer["name"],)
     ]
     names = dict.fromkeys(name for row in rows for name in row if name not in STRUCTURE)
+    names = names or {"name": None}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(names)
@@ -95,5 +94,6 @@ def _listed(document: Document) -> list[str]:
 def _escaped(text: str) -> str:
     """Text that Markdown and the HTML in it take literally, on one line."""
     line = " ".join(visible(text).split())
+    line = line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~#@$!])", r"\\\1", line)

@@ -1,6 +1,8 @@
 """Numbers, names and times as text a person reads; every one of them is made here."""
 
+import json
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -8,6 +10,7 @@ from datetime import datetime
 NO_VALUE = "\N{EN DASH}"
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, bidi marks, half surrogates
 KEPT = "\n\t"
+HALVES = re.compile("[\ud800-\udfff]")  # half surrogates fit no encoding
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -195,10 +198,10 @@ def plain(value: object) -> str:
     match value:
         case bool() | None:
             text = {True: "yes", False: "no", None: NO_VALUE}[value]
-        case float():
-            text = number(value, 4)
         case int():
             text = f"{value:,}"
+        case float():
+            text = exact(value) if value.is_integer() else number(value, 4)
         case dict():
             text = ", ".join(f"{name} {plain(item)}" for name, item in value.items())
         case list() | tuple():
@@ -206,3 +209,18 @@ def plain(value: object) -> str:
         case _:
             text = str(value)
     return text
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    r"""JSON with every character as itself, save those that no encoding can hold.
+
+    Examples
+    --------
+    >>> print(json_text({"α": ["\udc80", 1.5]}))
+    {"α":["\udc80",1.5]}
+    """
+    separators = (",", ":") if indent is None else (",", ": ")
+    text = json.dumps(
+        value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
+    )
+    return HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text)

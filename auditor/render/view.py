@@ -7,24 +7,15 @@ from typing import Any
 
 from auditor.document import Document
 from auditor.policy import BASELINE, COVERAGE
+from auditor.render import listings
 from auditor.render.findings import FindingView, Group, groups
-from auditor.render.layers import Table, shape, table
-from auditor.render.text import (
-    NO_VALUE,
-    count,
-    duration,
-    exact,
-    listed,
-    moment,
-    number,
-    percent,
-    size,
-    visible,
-)
+from auditor.render.layers import Table, table
+from auditor.render.listings import Listing
+from auditor.render.provenance import provenance
+from auditor.render.text import NO_VALUE, count, exact, listed, percent, visible
 from auditor.render.wording import FAILED, GREEN, NEXT, PASSED, VERDICTS, Badge
 
 Pairs = tuple[tuple[str, str], ...]
-TITLE_LENGTH = 120  # of a name in the window's title; the page has the whole name
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +49,18 @@ class Page:
     baseline: str  # "" without one
     reason: str
     worst: FindingView | None
+    repeated: bool  # the reason already says what the worst finding says
     more: str  # how many findings there are beside the worst
     todo: str
+    refused: tuple[Listing, ...]  # files that could not be read, names in pickles
     gate: tuple[GateRow, ...]
     changed: str  # heading of the tiles
     tiles: tuple[Tile, ...]
     groups: tuple[Group, ...]
     table: Table
-    skipped: tuple[tuple[str, str, str], ...]  # name, shape, reason
-    failures: tuple[tuple[str, str, str], ...]  # file, reason, remark
-    globals: tuple[tuple[str, str, str], ...]  # file, name, remark
-    unmatched: Pairs  # layers without a counterpart
-    summary: tuple[tuple[str, ...], ...]  # metric, mean, median, p5, p95, layers
+    listings: tuple[Listing, ...]  # what is not in the table of layers
     made: Pairs
-    files: tuple[tuple[str, str, str, str], ...]  # name, size, sha256, verified
+    files: Listing
     green: str
 
 
@@ -81,41 +70,36 @@ def page(document: Document) -> Page:
     worst = _worst(found)
     verdict = VERDICTS[document["verdict"]]
     version = version_text(document["model"])
-    name = visible(document["model"]["name"])
-    short = name if len(name) <= TITLE_LENGTH else name[:TITLE_LENGTH] + "…"
     comparison = document["comparison"]
     baseline = version_text(comparison["baseline"]) if comparison else ""
-    weights = document["weights"]
     return Page(
-        title=f"{verdict.glyph} {verdict.words} · {short} {version}"[: 2 * TITLE_LENGTH],
+        title=_title(verdict, document["model"]["name"], version),
         verdict=verdict,
         model=document["model"]["name"],
         version=version,
         baseline=baseline,
         reason=sentence(document["reason"]),
         worst=worst,
+        repeated=worst is not None and document["reason"].startswith(worst.message),
         more=_more(document, worst),
         todo=_todo(document, worst),
+        refused=tuple(listings.refused(document)),
         gate=tuple(_gate(document)),
         changed=f"What changed since {baseline}" if baseline else "What was found",
         tiles=tuple(_tiles(document)),
         groups=found,
         table=table(document),
-        skipped=tuple((s["name"], shape(s["shape"]), s["reason"]) for s in document["skipped"]),
-        failures=tuple(_failures(weights)),
-        globals=tuple(
-            (g["file"], g["name"], "can run code" if g["dangerous"] else "not known to be harmful")
-            for g in weights["globals"]
-        ),
-        unmatched=tuple(_unmatched(comparison)),
-        summary=tuple(_summary(document["summary"])),
-        made=tuple(_made(document)),
-        files=tuple(
-            (file["name"], size(file["size"]), file["sha256"], _verified(file))
-            for file in weights["files"]
-        ),
+        listings=tuple(listings.beside(document)),
+        made=tuple(provenance(document)),
+        files=listings.files(document),
         green=f"{GREEN}.",
     )
+
+
+def _title(verdict: Badge, name: str, version: str) -> str:
+    """Of the window; the page has the whole names."""
+    parts = (f"{verdict.glyph} {verdict.words}", visible(name), visible(version))
+    return " · ".join(part if len(part) <= 80 else part[:79] + "…" for part in parts)
 
 
 def version_text(model: Mapping[str, Any]) -> str:
@@ -146,9 +130,10 @@ def _more(document: Document, worst: FindingView | None) -> str:
 
 def _todo(document: Document, worst: FindingView | None) -> str:
     verdict = document["verdict"]
-    if verdict in {"PASS", "INCOMPLETE"} or worst is None or not worst.advice:
-        return NEXT[verdict]
-    return worst.advice
+    advice = worst.advice if worst else ""
+    if verdict == "INCOMPLETE":
+        return f"{advice} {NEXT[verdict]}".lstrip()
+    return advice or NEXT[verdict]
 
 
 def _gate(document: Document) -> Iterator[GateRow]:
@@ -167,7 +152,7 @@ def _gate(document: Document) -> Iterator[GateRow]:
 
 def _limit(row: Mapping[str, Any]) -> str:
     least = row["condition"] in {COVERAGE, BASELINE}
-    return f"{'at least' if least else 'at most'} {_amount(row, row['limit'])}"
+    return f"{'≥' if least else '≤'} {_amount(row, row['limit'])}"
 
 
 def _amount(row: Mapping[str, Any], value: float | None) -> str:
@@ -201,9 +186,11 @@ def _places(found: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _severities(found: list[Mapping[str, Any]]) -> str:
-    counted = Counter(finding["severity"] for finding in found)
-    words = {"critical": "critical", "warning": "warning", "info": "for information"}
-    return ", ".join(f"{counted[key]} {text}" for key, text in words.items() if counted[key])
+    amounts = Counter(finding["severity"] for finding in found)
+    parts = [f"{amounts['critical']} critical"] if amounts["critical"] else []
+    parts += [count(amounts["warning"], "warning")] if amounts["warning"] else []
+    parts += [f"{amounts['info']} for information"] if amounts["info"] else []
+    return ", ".join(parts)
 
 
 def _coverage(document: Document) -> Tile:
@@ -211,69 +198,9 @@ def _coverage(document: Document) -> Tile:
     counts = document["counts"]
     matrices = [skip for skip in document["skipped"] if len(skip["shape"]) >= 2]
     analysed = counts["analysed"]
-    read = percent(counts["parameters_read"], counts["parameters_total"])
+    total = counts["parameters_total"]
+    read = f"{percent(counts['parameters_read'], total)} of their parameters read"
     reasons = Counter(skip["reason"].partition(":")[0] for skip in document["skipped"])
-    rest = ", ".join(f"{amount} {reason}" for reason, amount in reasons.most_common(4))
-    note = f"{read} of their parameters read" + (f"; not analysed: {rest}" if rest else "")
+    rest = ", ".join(f"{amount} × {reason}" for reason, amount in reasons.most_common(4))
+    note = (read if total else "there is no matrix") + (f"; not analysed: {rest}" if rest else "")
     return Tile(f"{analysed:,} of {analysed + len(matrices):,}", "matrices analysed", note)
-
-
-def _failures(weights: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for failure in weights["failures"]:
-        remark = "names code that no weight file needs" if failure["dangerous"] else ""
-        yield failure["name"], failure["reason"], remark
-
-
-def _unmatched(comparison: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    if comparison is None:
-        return
-    yield from ((name, "only in this version") for name in comparison["added"])
-    yield from ((name, "only in the baseline") for name in comparison["removed"])
-    yield from ((f"{old} → {new}", "renamed, same values") for old, new in comparison["renamed"])
-
-
-def _summary(summary: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    for name, of in summary.items():
-        values = (number(of[key], 4) for key in ("mean", "median", "p5", "p95"))
-        yield (name, *values, f"{of['n']:,}")
-
-
-def _verified(file: Mapping[str, Any]) -> str:
-    return "checked" if file["verified"] else "not checked"
-
-
-def _made(document: Document) -> Iterator[tuple[str, str]]:
-    """How the report came about: enough to do it again."""
-    model, analyzer, timing = document["model"], document["analyzer"], document["timing"]
-    yield "Audit", document["id"]
-    yield "Model", f"{model['source']}:{model['name']}@{model['version']}"
-    yield "Found at", model["uri"]
-    yield "Created", moment(model["created_at"])
-    yield from ((name, value) for name, value in sorted(document["source"].items()))
-    yield "Weights digest", document["weights"]["digest"]
-    yield from _baseline(document["comparison"])
-    policy = document["policy"]
-    yield "Policy", f"{policy['name']}, hash {policy['hash']}"
-    yield "Analyzer", f"{analyzer['version']}, metric set {analyzer['metric_set']}"
-    yield "Convention", analyzer["convention"]
-    settings = ", ".join(f"{name} {_setting(v)}" for name, v in analyzer["settings"].items())
-    yield "Settings", settings
-    yield "Seed", str(analyzer["seed"])
-    yield "Started", moment(timing["started_at"])
-    yield "Took", duration(timing["seconds"])
-    yield "Bytes read", size(document["weights"]["bytes_read"])
-
-
-def _setting(value: object) -> str:
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
-
-
-def _baseline(comparison: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    if comparison is None:
-        yield "Baseline", "none: every finding counts as new"
-        return
-    of = comparison["baseline"]
-    yield "Baseline", f"{of['source']}:{of['name']}@{of['version']}, {of['uri']}"
-    yield "Baseline created", moment(of["created_at"])
-    if comparison["note"]:
-        yield "Distances", comparison["note"]

@@ -48,10 +48,7 @@ class Files:
             If a file cannot be written; those written before it stay.
         """
         for fmt, path in zip(self.formats, self.paths(document), strict=True):
-            text = render(document, fmt)
-            with translate(OSError, to=SinkError, doing=f"writing the report {path}"):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _replace(path, text.encode())
+            write_whole(path, render(document, fmt))
 
     def paths(self, document: Document) -> list[Path]:
         """Where `write` puts an audit, one path per format.
@@ -83,15 +80,23 @@ def file_name(name: str) -> str:
     return f"{safe}-{digest}"
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Put `content` at `path` so that nobody, and no crash, ever sees a part of it."""
-    with _temporary(path) as temporary:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    _sync(path.parent)
+def write_whole(path: Path, text: str) -> None:
+    """Put a text at `path` so that nobody, and no crash, ever sees a part of it.
+
+    Raises
+    ------
+    SinkError
+        If it cannot be written; what was at `path` is still there then.
+    """
+    with translate(OSError, to=SinkError, doing=f"writing {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary(path) as temporary:
+            with temporary.open("xb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        _sync(path.parent)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from auditor.records import (
     Comparison,
     FileFailure,
     FileRecord,
+    FloatArray,
     Histogram,
     LayerChange,
     LayerRecord,
@@ -52,16 +53,21 @@ def version(name: str = "digits", number: str = "4", source: str = "mlflow") -> 
     )
 
 
-def spectrum(alpha: float, m: int, *, seed: int = 0, top: float = 3.0) -> Histogram:
-    """A lognormal body with a Pareto tail, on 64 bins, and a semicircle-like twin."""
+def sample(alpha: float, m: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Eigenvalues of a lognormal body with a Pareto tail above 3, and of a random twin."""
     rng = np.random.default_rng(seed)
     tail = max(8, m // 4)
-    body = np.exp(rng.normal(0.2, 0.7, m - tail))
-    values = np.concatenate([body, top * (1 - rng.random(tail)) ** (-1 / (alpha - 1))])
-    twin = top * rng.beta(1.5, 2.5, m)
+    body = np.minimum(np.exp(rng.normal(0.2, 0.7, m - tail)), 2.99)
+    steps = (np.arange(tail) + 0.5) / tail
+    values = np.concatenate([body, 3.0 * steps ** (-1 / (alpha - 1))])
+    return values, 4.2 * rng.beta(1.5, 2.5, m)
+
+
+def spectrum(values: FloatArray, twin: FloatArray) -> Histogram:
+    """Both on 64 bins."""
     logs = np.log10(np.concatenate([values, twin]))
     edges = np.linspace(logs.min(), logs.max(), 65)
-    shares = [np.histogram(np.log10(v), edges)[0] / m for v in (values, twin)]
+    shares = [np.histogram(np.log10(v), edges)[0] / len(values) for v in (values, twin)]
     density, shuffled = (tuple(float(f"{x:.5g}") for x in share) for share in shares)
     return Histogram(10.0 ** edges[0], 10.0 ** edges[-1], density, shuffled)
 
@@ -112,13 +118,14 @@ def layer(
     **given: float,
 ) -> LayerRecord:
     """A healthy layer of m eigenvalues unless told otherwise."""
-    found = metrics(alpha, m, **given)
+    values, twin = sample(alpha, m, index)
+    top = float(values.max())
+    scale = {"lambda_max": top, "xmax": top, "log_spectral_norm": math.log10(top)}
+    found = metrics(alpha, m, **(scale | given))
     if traps:
         found["num_traps"] = float(len(traps))
         found["trap_strength"] = max(trap.eigenvalue / trap.edge for trap in traps)
-    measured = Measurement(
-        "success", 2 * m, m, m, found, tuple(traps), spectrum(alpha, m, seed=index)
-    )
+    measured = Measurement("success", 2 * m, m, m, found, tuple(traps), spectrum(values, twin))
     return record(name, index, (2 * m, m), measured)
 
 

@@ -1,0 +1,45 @@
+"""How a report came about: enough to do it again."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from auditor.document import Document
+from auditor.render.text import duration, moment, size
+
+
+def provenance(document: Document) -> Iterator[tuple[str, str]]:
+    """Terms and their texts: what was audited, against what, by what, with which settings."""
+    model, analyzer, timing = document["model"], document["analyzer"], document["timing"]
+    yield "Audit", document["id"]
+    yield "Model", f"{model['source']}:{model['name']}@{model['version']}"
+    yield "Found at", model["uri"]
+    yield "Created", moment(model["created_at"])
+    yield from ((name, value) for name, value in sorted(document["source"].items()))
+    weights = document["weights"]
+    yield "Weights digest", weights["digest"] if weights["files"] else "none: no file was read"
+    yield from _baseline(document["comparison"])
+    policy = document["policy"]
+    yield "Policy", f"{policy['name']}, hash {policy['hash']}"
+    yield "Analyzer", f"{analyzer['version']}, metric set {analyzer['metric_set']}"
+    yield "Convention", analyzer["convention"]
+    settings = ", ".join(f"{name} {_setting(v)}" for name, v in analyzer["settings"].items())
+    yield "Settings", settings
+    yield "Seed", str(analyzer["seed"])
+    yield "Started", moment(timing["started_at"])
+    yield "Took", duration(timing["seconds"])
+    yield "Bytes read", size(weights["bytes_read"])
+
+
+def _setting(value: object) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _baseline(comparison: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if comparison is None:
+        yield "Baseline", "none: every finding counts as new"
+        return
+    of = comparison["baseline"]
+    yield "Baseline", f"{of['source']}:{of['name']}@{of['version']}, {of['uri']}"
+    yield "Baseline created", moment(of["created_at"])
+    if comparison["note"]:
+        yield "Distances", comparison["note"]
