@@ -124,8 +124,8 @@ def serve(folder: Path) -> Iterator[Server]:
             _wait(uri, server, folder / "server.log")
             yield Server(uri, folder)
         finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait(timeout=30)
+            os.killpg(server.pid, signal.SIGKILL)  # it would wait for idle connections
+            server.wait()
 
 
 def free_port() -> int:

@@ -26,7 +26,8 @@ from auditor.render import render
 
 log = logging.getLogger(__name__)
 
-BATCH = 100  # mlflow recovers from points it already has in batches of a hundred names
+BATCH = 1000  # points a request; mlflow takes no more
+MODEL_BATCH = 100  # of a LoggedModel, it recovers from points it has by a hundred names at once
 KEY = "auditor.key"  # of a run: what it was made from
 VERSION = "auditor.version"  # of a run: the version it is about
 MARK = "auditor.point."  # of a trend run: which numbers of that version it holds
@@ -248,12 +249,12 @@ def _log(
     """Points of a run, attached to the LoggedModel where there is one."""
     from mlflow.entities import Metric  # noqa: PLC0415 - slow, and after the client is set up
 
-    for start in range(0, len(points), BATCH):
-        metrics = [
-            Metric(key, value, timestamp, step, model_id=model_id)
-            for key, value, step in points[start : start + BATCH]
-        ]
-        client.log_batch(run_id, metrics=metrics)
+    metrics = [
+        Metric(key, value, timestamp, step, model_id=model_id) for key, value, step in points
+    ]
+    size = MODEL_BATCH if model_id else BATCH
+    for start in range(0, len(metrics), size):
+        client.log_batch(run_id, metrics=metrics[start : start + size])
 
 
 def _runs(client: Client, experiment: str, tag: str, value: str) -> list[Any]:
