@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -84,11 +85,26 @@ class Server:
         where = f"UPDATE model_versions SET {column} = ? WHERE name = ? AND version = ?"  # noqa: S608
         self.execute(where, value, version.name, int(version.version))
 
-    def execute(self, statement: str, *values: object) -> None:
-        """Run one statement on the server's database."""
+    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement on the server's database; its rows."""
         with closing(sqlite3.connect(self.folder / "mlflow.db", timeout=30)) as database:
-            database.execute(statement, values)
+            rows = database.execute(statement, values).fetchall()
             database.commit()
+        return rows
+
+    def state(self) -> dict[str, object]:
+        """All there is: every row of every table, every artifact's size and digest."""
+        tables = self.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        rows = {
+            name: sorted(map(repr, self.execute(f'SELECT * FROM "{name}"')))  # noqa: S608
+            for (name,) in tables
+        }
+        files = {
+            str(path): sha256(path.read_bytes()).hexdigest()
+            for path in self.artifacts.rglob("*")
+            if path.is_file()
+        }
+        return {**rows, "files": files}
 
 
 @lru_cache

@@ -16,7 +16,7 @@ from auditor.sinks.files import Files
 from auditor.sinks.mlflow import Mlflow
 from tests.mlflow_server import free_port, running
 from tests.render import factory
-from tests.sinks.test_mlflow import about, state
+from tests.sinks.test_mlflow import about
 
 State = Mapping[str, object]
 
@@ -49,7 +49,7 @@ def mlflow(tmp_path: Path) -> Place:  # noqa: ARG001 - all of it is on the serve
         Mlflow(server.uri),
         Mlflow(f"http://127.0.0.1:{free_port()}"),
         lambda document: about(version, document),
-        lambda: state(server, version),
+        server.state,
     )
 
 

@@ -2,7 +2,6 @@
 
 import json
 import statistics
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -65,33 +64,14 @@ def trends(server: Server, version: Any) -> list[Any]:
 
 def points(server: Server, run: Any) -> dict[str, list[tuple[int, int, float]]]:
     """Every point of every metric: step, time, value."""
-    history = server.client.get_metric_history
-    return {
-        key: sorted((p.step, p.timestamp, p.value) for p in history(run.info.run_id, key))
-        for key in run.data.metrics
-    }
-
-
-def state(server: Server, version: Any) -> Mapping[str, Any]:
-    """All that the sink may have written about a model."""
-    found = version_of(server, version)
-    every = audit_runs(server, version) + runs(server, f"{version.name} over versions")
-    return {
-        "version": (found.tags, found.description, found.aliases),
-        "runs": sorted(
-            (run.info.run_id, run.info.status, run.info.start_time, run.info.end_time)
-            for run in every
-        ),
-        "tags": {run.info.run_id: run.data.tags for run in every},
-        "points": {run.info.run_id: points(server, run) for run in every},
-        "files": {
-            run.info.run_id: [
-                (file.path, file.file_size)
-                for file in server.client.list_artifacts(run.info.run_id)
-            ]
-            for run in every
-        },
-    }
+    found: dict[str, list[tuple[int, int, float]]] = {}
+    rows = server.execute(
+        "SELECT key, step, timestamp, value FROM metrics WHERE run_uuid = ? ORDER BY step, value",
+        run.info.run_id,
+    )
+    for key, *point in rows:
+        found.setdefault(key, []).append(tuple(point))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -206,10 +186,10 @@ def test_headlines_are_attached_to_the_logged_model(server):
 
 
 def test_writing_twice_leaves_what_once_leaves(server, written):
-    version, document = written
-    once = state(server, version)
+    _, document = written
+    once = server.state()
     Mlflow(server.uri).write(document)
-    assert state(server, version) == once
+    assert server.state() == once
 
 
 def test_a_delivery_that_was_cut_off_ends_as_one_that_was_not(server):
@@ -217,7 +197,7 @@ def test_a_delivery_that_was_cut_off_ends_as_one_that_was_not(server):
     logged = version.source.removeprefix("models:/")
     document = about(version, factory.large(blocks=4), source={"model_id": logged})
     Mlflow(server.uri).write(document)
-    whole = state(server, version)
+    whole = server.state()
     (run,) = audit_runs(server, version)
     server.client.update_run(run.info.run_id, status="RUNNING")
     for tag in ("auditor.verdict", "auditor.policy"):
@@ -225,9 +205,9 @@ def test_a_delivery_that_was_cut_off_ends_as_one_that_was_not(server):
     (trend,) = trends(server, version)
     server.client.delete_tag(trend.info.run_id, "auditor.key")
     server.client.delete_tag(trend.info.run_id, "auditor.point.1")
-    assert state(server, version) != whole
+    assert server.state() != whole
     Mlflow(server.uri).write(document)
-    assert state(server, version) == whole
+    assert server.state() == whole
 
 
 def test_changed_numbers_go_to_a_new_run_and_the_old_one_says_so(server):
@@ -243,9 +223,9 @@ def test_changed_numbers_go_to_a_new_run_and_the_old_one_says_so(server):
     (new,) = [run for run in audit_runs(server, version) if "BLOCK" in run.data.tags.values()]
     assert superseded == {0.0: new.info.run_id, new.data.metrics["findings/new"]: None}
     assert version_of(server, version).tags["auditor.verdict"] == "BLOCK"
-    twice = state(server, version)
+    twice = server.state()
     Mlflow(server.uri).write(first)  # an old delivery, come late
-    assert state(server, version) == twice
+    assert server.state() == twice
 
 
 def test_an_audit_of_a_deleted_version_is_nobodys_any_more(server):
