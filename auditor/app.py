@@ -80,7 +80,7 @@ def reclaim(ledger: Ledger) -> None:
     for held in ledger.owners():
         host, _, rest = held.partition(":")
         if host == socket.gethostname() and not _alive(held, rest):
-            ledger.abandon(held)
+            ledger.release_owner(held)
 
 
 def _alive(held: str, rest: str) -> bool:

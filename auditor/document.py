@@ -86,7 +86,7 @@ def audit_id(audit: Audit) -> str:
         baseline,
         audit.policy_hash,
     )
-    return sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def analyzer(settings: Settings) -> dict[str, Any]:
@@ -224,7 +224,7 @@ def _change(change: LayerChange) -> dict[str, Any]:
 def _finding(finding: Finding) -> dict[str, Any]:
     text = f"{finding.check}|{finding.layer}"
     return {
-        "id": sha256(text.encode()).hexdigest()[:12],
+        "id": sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12],
         "check": finding.check,
         "severity": finding.severity.name.lower(),
         "level": str(finding.level),

@@ -19,7 +19,7 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     {"sources", "sinks", "mlflow_client"},
     {"measuring", "memory", "examining", "pipeline"},
     {"app", "refs", "single", "api", "backfilling", "reports"},
-    {"cli", "demo", "doctor"},
+    {"cli", "demo", "doctor", "__main__"},
 ]
 PURE = {
     "records",

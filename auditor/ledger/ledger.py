@@ -98,6 +98,11 @@ class Ledger:
         with self._write() as session:
             return watching.backfill(session, source, model, versions)
 
+    def older(self, source: str, model: str | None, versions: int | None) -> list[ModelVersion]:
+        """The versions that `backfill` with the same arguments would let wait, newest first."""
+        with self._read() as session:
+            return watching.older(session, source, model, versions)
+
     # --- work -----------------------------------------------------------------------------
 
     def claim(self, at: datetime, *, lease: timedelta, owner: str) -> Claim | None:

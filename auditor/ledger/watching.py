@@ -79,6 +79,23 @@ def sources(session: Session) -> list[SourceState]:
 
 def backfill(session: Session, source: str, model: str | None, versions: int | None) -> int:
     """Let the newest `versions` of each model's history wait for an audit; how many do now."""
+    found = _history(session, source, model, versions)
+    for _, claim in found:
+        claim.state = State.PENDING
+    return len(found)
+
+
+def older(
+    session: Session, source: str, model: str | None, versions: int | None
+) -> list[ModelVersion]:
+    """The versions that `backfill` would let wait, newest first."""
+    return [version.record for version, _ in _history(session, source, model, versions)]
+
+
+def _history(
+    session: Session, source: str, model: str | None, versions: int | None
+) -> list[tuple[VersionRow, ClaimRow]]:
+    """The newest `versions` of each model's history, None: all of it."""
     query = (
         select(VersionRow, ClaimRow)
         .join(ClaimRow)
@@ -88,11 +105,12 @@ def backfill(session: Session, source: str, model: str | None, versions: int | N
     if model is not None:
         query = query.where(VersionRow.model == model)
     taken: dict[str, int] = defaultdict(int)
+    found = []
     for version, claim in session.execute(query):
-        if versions is None or taken[version.model] < versions:
-            claim.state = State.PENDING
-            taken[version.model] += 1
-    return sum(taken.values())
+        taken[version.model] += 1
+        if versions is None or taken[version.model] <= versions:
+            found.append((version, claim))
+    return found
 
 
 def add(

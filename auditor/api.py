@@ -1,0 +1,207 @@
+"""The Python API: ``auditor.analyze(model)`` gives the layer table of anything with weights."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auditor import document
+from auditor.errors import UsageError
+from auditor.measuring import Bench, Progress, measure_version, quiet
+from auditor.memory import Passing
+from auditor.records import LayerRecord, Reading, Settings, Skip
+from auditor.refs import find
+from auditor.weights import Inventory, opened
+from auditor.weights.tensors import Tensor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEMORY = 8 * 1024**3
+MEANS = (  # what the reference's summary has, by its names
+    *("log_norm", "alpha", "alpha_weighted", "log_alpha_norm", "log_spectral_norm"),
+    *("stable_rank", "mp_softrank"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Every layer of a model with everything measured on it; no judgement."""
+
+    layers: tuple[LayerRecord, ...]
+    skipped: tuple[Skip, ...]
+    reading: Reading
+    settings: Settings
+
+    @property
+    def details(self) -> "pd.DataFrame":
+        """One row per layer, in model order, with the reference tool's column names.
+
+        Undefined values are NaN; `status` says why.
+        """
+        import pandas as pd  # noqa: PLC0415 - slow to import, and only needed here
+
+        rows = [_row(layer) for layer in self.layers]
+        return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["name"])
+
+    def summary(self) -> dict[str, Any]:
+        """Mean, median and percentiles of each metric over the layers where it is defined.
+
+        In the convention ``weightwatcher``: the reference's plain means, by its names.
+        """
+        found = document.summary(self.layers)
+        if self.settings.convention == "weightwatcher":
+            return {name: found[name]["mean"] for name in MEANS if name in found}
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``auditor analyze --json`` prints."""
+        return {
+            **document.table(self.layers, self.skipped),
+            "analyzer": document.analyzer(self.settings),
+        }
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file was parsed and nearly all parameters of matrices were read."""
+        read, total = document.coverage(self.layers, self.skipped)
+        return not self.reading.failures and total > 0 and read >= 0.95 * total
+
+
+def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
+    model: object,
+    *,
+    convention: str = "auditor",
+    intervals: bool = False,
+    mp_fit: bool = False,
+    randomize: bool = False,
+    min_evals: int = 8,
+    seed: int = 0,
+    progress: Progress = quiet,
+) -> Analysis:
+    """Measure every layer of a model.
+
+    Parameters
+    ----------
+    model
+        A ``torch.nn.Module``, a state dict (name -> tensor or array), the path of a weight
+        file or folder, or a reference such as ``models:/digits/3``. Nothing of it is changed
+        or executed.
+    convention
+        ``auditor``, or ``weightwatcher`` for numbers that agree with the reference tool's.
+    intervals
+        Also the 95 % interval of α, by refitting resampled spectra.
+    mp_fit
+        Also the Marchenko-Pastur bulk and its spikes.
+    randomize
+        Also the random twin of every layer and its correlation traps.
+    min_evals
+        Layers with fewer eigenvalues get no power-law fit.
+    seed
+        Of everything drawn at random.
+    progress
+        Called as ``progress(done, total, name)`` after every tensor.
+
+    Raises
+    ------
+    UsageError
+        If `model` is nothing that has weights.
+    """
+    if convention not in {"auditor", "weightwatcher"}:
+        raise UsageError(f"no convention {convention!r}; there are auditor and weightwatcher")
+    settings = Settings(
+        convention=convention,
+        seed=seed,
+        min_evals=min_evals,
+        bootstrap=Settings().bootstrap if intervals else 0,
+        mp_fit=mp_fit,
+        randomize=randomize,
+    )
+    bench = Bench(Passing(), settings, MEMORY, None, progress)
+    with _inventory(model) as inventory:
+        measured = measure_version(inventory, None, bench)
+        return Analysis(measured.layers, measured.skipped, inventory.reading, settings)
+
+
+@contextmanager
+def _inventory(model: object) -> Iterator[Inventory]:
+    if isinstance(model, str | os.PathLike):
+        named = find(os.fspath(model), None)
+        with opened(named.files(), named.version.uri) as inventory:
+            yield inventory
+        return
+    if hasattr(model, "state_dict"):
+        model = model.state_dict()
+    if not isinstance(model, Mapping):
+        raise UsageError(
+            f"found a {type(model).__name__}; expected a torch module, a state dict, "
+            "a path or a models:/ reference"
+        )
+    yield _in_memory(model)
+
+
+def _in_memory(state: Mapping[str, Any]) -> Inventory:
+    """Tensors of a state dict; those that share their memory are counted once."""
+    tensors: list[Tensor] = []
+    skipped: list[Skip] = []
+    first: dict[tuple[object, ...], str] = {}
+    for name, value in state.items():
+        tensor = _tensor(str(name), value)
+        if tensor is None:
+            reason = f"unreadable: a {type(value).__name__} is no array"
+            skipped.append(Skip(str(name), (), reason, read=False))
+            continue
+        place = _place(value)
+        if tensor.nbytes and place in first:
+            skipped.append(Skip(tensor.name, tensor.shape, f"tied to {first[place]}", tensor.dtype))
+            continue
+        first[place] = tensor.name
+        tensors.append(tensor)
+    total = sum(tensor.nbytes for tensor in tensors)
+    return Inventory(tuple(tensors), tuple(skipped), Reading(files=(), bytes_read=total))
+
+
+def _place(value: Any) -> tuple[object, ...]:  # noqa: ANN401 - a tensor or an array
+    if hasattr(value, "data_ptr"):
+        return value.data_ptr(), tuple(value.shape), tuple(value.stride()), value.dtype
+    return value.ctypes.data, value.shape, value.strides, value.dtype
+
+
+def _tensor(name: str, value: Any) -> Tensor | None:  # noqa: ANN401 - whatever a dict may hold
+    if hasattr(value, "data_ptr"):
+        dtype = str(value.dtype).removeprefix("torch.")
+        return Tensor(name, tuple(value.shape), dtype, "", partial(_torch_bytes, value))
+    if isinstance(value, np.ndarray):
+        return Tensor(name, value.shape, value.dtype.name, "", partial(_numpy_bytes, value))
+    return None
+
+
+def _torch_bytes(value: Any) -> bytes:  # noqa: ANN401 - torch is not imported here
+    flat = value.detach().cpu().contiguous().reshape(-1)
+    import torch  # noqa: PLC0415 - the caller has it
+
+    return bytes(flat.view(torch.uint8).numpy())
+
+
+def _numpy_bytes(value: np.ndarray[Any, Any]) -> bytes:
+    return value.astype(value.dtype.newbyteorder("<")).tobytes()
+
+
+def _row(layer: LayerRecord) -> dict[str, Any]:
+    measured = layer.measured
+    return {
+        "layer_id": layer.index,
+        "name": layer.name.rpartition(".")[0].rpartition(".")[2] or layer.name,
+        "longname": layer.name.removesuffix(".weight"),
+        "layer_type": layer.kind,
+        "N": measured.n,
+        "M": measured.m,
+        "Q": measured.n / measured.m,
+        "num_evals": measured.num_evals,
+        "status": measured.status,
+        **measured.metrics,
+    }

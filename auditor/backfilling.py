@@ -1,0 +1,65 @@
+"""Audit what was there before a model was watched, with an estimate first."""
+
+from collections.abc import Sequence
+
+from auditor.errors import SourceError, UsageError
+from auditor.pipeline import App, Outcome, once, sweep
+from auditor.records import ModelVersion, Role
+
+ASKED = 50  # versions whose files are listed for the estimate; the rest is taken to be alike
+
+
+def backfill(
+    app: App, source: str, model: str | None, versions: int | None, *, dry_run: bool
+) -> tuple[str, Outcome | None]:
+    """Let older versions wait for an audit, and audit them; what it takes, and what came out.
+
+    Parameters
+    ----------
+    source
+        Name of a source of the configuration.
+    model
+        Only this model; None: all of the source.
+    versions
+        How many of the newest ones not audited yet, of each model; None: all.
+    dry_run
+        Only estimate.
+
+    Raises
+    ------
+    UsageError
+        If there is no such source.
+    SourceError
+        If it cannot be reached.
+    """
+    if source not in app.sources:
+        raise UsageError(f"no source {source}; there are: {', '.join(sorted(app.sources))}")
+    found = Outcome()
+    sweep(app, found)
+    if source in found.unreachable:
+        raise SourceError(found.unreachable[source])
+    wanted = app.ledger.older(source, model, versions)
+    estimate = _estimate(wanted, app, source)
+    if dry_run or not wanted:
+        return estimate, None
+    app.ledger.backfill(source, model, versions)
+    return estimate, once(app)
+
+
+def _estimate(wanted: Sequence[ModelVersion], app: App, source: str) -> str:
+    """How many versions, and about how many bytes they have; nothing is fetched for it."""
+    if not wanted:
+        return f"{source}: no older versions to audit"
+    models = len({version.id.model for version in wanted})
+    sizes = [_bytes(version, app, source) for version in wanted[:ASKED]]
+    known = [size for size in sizes if size is not None]
+    about = round(sum(known) / len(known) * len(wanted)) if known else 0
+    return f"{source}: {len(wanted)} older versions of {models} models, about {about:,} bytes"
+
+
+def _bytes(version: ModelVersion, app: App, source: str) -> int | None:
+    try:
+        files = app.sources[source].files(version)
+    except SourceError:
+        return None
+    return sum(file.size for file in files if file.role is Role.WEIGHTS)

@@ -1,0 +1,125 @@
+"""``audit``: the verdict on one version, now."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditor.cli.common import ConfigFile, Ref, optional, out, printable, progress
+
+if TYPE_CHECKING:
+    from auditor.document import Document
+
+GLYPHS = {"PASS": "●", "REVIEW": "▲", "BLOCK": "✖", "INCOMPLETE": "◌"}
+EXAMPLES = """
+Exit code: 0 PASS or REVIEW, 1 BLOCK, 3 INCOMPLETE, 4 REVIEW with --fail-on review,
+2 nothing could be looked at.
+
+\b
+Examples:
+  auditor audit model.safetensors
+  auditor audit checkpoints/ --baseline release/ --policy recommended
+  auditor audit models:/digits/3 --baseline models:/digits@champion
+  auditor audit model.safetensors --json | jq .verdict
+"""
+
+
+class FailOn(StrEnum):
+    """Which verdicts make the exit code non-zero."""
+
+    BLOCK = "block"
+    REVIEW = "review"
+    NEVER = "never"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("audit", epilog=EXAMPLES)(audit)
+
+
+def audit(
+    ref: Ref,
+    *,
+    baseline: Annotated[
+        str | None, typer.Option(help="REF to compare with, or none. Default: as configured.")
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="observe, recommended, strict, or a policy file.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the report. Default: as configured.")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option("--format", help="Of the report: html, json, csv, md; comma-separated.")
+    ] = "html,json",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the audit document, and only that, on stdout.")
+    ] = False,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="Worst verdict that is let through is below this one.")
+    ] = FailOn.BLOCK,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be read; measure nothing.")
+    ] = False,
+    deliver: Annotated[
+        bool, typer.Option("--deliver", help="Also record it and give it to the sinks.")
+    ] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Audit one version: read, measure, compare, judge, report."""
+    from auditor.single import Request, plan, record
+    from auditor.single import audit as audited
+
+    settings = optional(config)
+    request = Request(ref, settings, baseline, policy)
+    _check_formats(formats)
+    if dry_run:
+        out(plan(request))
+        return
+    with progress(f"auditing {printable(ref)}") as show:
+        document = audited(request, show)
+    for failure in record(request, document) if deliver else ():
+        typer.echo(f"auditor: not delivered to {printable(failure)}", err=True)
+    if as_json:
+        out(json.dumps(document, allow_nan=False, ensure_ascii=False, indent=1))
+    if folder or not as_json:
+        _report(document, folder or settings.reports, formats, quiet=as_json)
+    raise typer.Exit(exit_code(document["verdict"], fail_on))
+
+
+def exit_code(verdict: str, fail_on: FailOn = FailOn.BLOCK) -> int:
+    """What a verdict amounts to for the shell; INCOMPLETE is never green."""
+    if verdict == "INCOMPLETE":
+        return 3
+    if verdict == "BLOCK":
+        return 0 if fail_on is FailOn.NEVER else 1
+    return 4 if verdict == "REVIEW" and fail_on is FailOn.REVIEW else 0
+
+
+def verdict_line(document: "Document") -> str:
+    """Glyph, verdict, version and reason on one line."""
+    model = document["model"]
+    verdict, name = document["verdict"], f"{model['name']} {model['version']}"
+    return printable(f"{GLYPHS[verdict]} {verdict} {name}: {document['reason']}", 1000)
+
+
+def _check_formats(formats: str) -> None:
+    from auditor.errors import UsageError
+    from auditor.render import FORMATS
+
+    for fmt in formats.split(","):
+        if fmt not in FORMATS:
+            raise UsageError(f"--format {fmt}: no such format; there are: {', '.join(FORMATS)}")
+
+
+def _report(document: "Document", folder: Path, formats: str, *, quiet: bool) -> None:
+    from auditor.sinks.files import Files
+
+    sink = Files(folder, tuple(formats.split(",")))
+    sink.write(document)
+    if not quiet:
+        out(verdict_line(document))
+        for path in sink.paths(document):
+            out(f"  {path}")

@@ -1,0 +1,98 @@
+"""``config``, ``doctor`` and ``demo``: getting started."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auditor.cli.common import ConfigFile, optional, out, required
+
+CONFIG = """
+\b
+Examples:
+  auditor config check
+  auditor config check --config /etc/auditor/config.yaml
+  auditor config schema > config.schema.json
+"""
+DOCTOR = """
+Exit code: 0 if nothing is wrong, 2 if something is.
+
+\b
+Example:
+  auditor doctor --config /etc/auditor/config.yaml
+"""
+DEMO = """
+\b
+Examples:
+  auditor demo
+  auditor demo --out /tmp/digits --seed 3
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    config = typer.Typer(help="Check config.yaml, or describe it.", no_args_is_help=True)
+    config.command("check", epilog=CONFIG)(check)
+    config.command("schema", epilog=CONFIG)(schema)
+    app.add_typer(config, name="config")
+    app.command("doctor", epilog=DOCTOR)(doctor)
+    app.command("demo", epilog=DEMO)(demo)
+
+
+def check(*, config: ConfigFile = None) -> None:
+    """Check a configuration without touching any source."""
+    from auditor.config import parts
+    from auditor.policies import load_policy
+
+    settings = required(config)
+    built, policy = parts(settings), load_policy(settings.policy)
+    sources = ", ".join(source.name for source in built.sources)
+    sinks = ", ".join(sink.name for sink in built.sinks)
+    out(f"ok: sources {sources}; sinks {sinks}; policy {policy.name}")
+
+
+def schema(
+    *,
+    of: Annotated[
+        str, typer.Argument(help="config, audit (the audit document) or analysis.")
+    ] = "config",
+) -> None:
+    """Print a JSON Schema: of config.yaml, of the audit document, or of analyze --json."""
+    from auditor.schema import analysis, audit
+
+    if of == "config":
+        from auditor.config import schema as config
+
+        found = config()
+    elif of in {"audit", "analysis"}:
+        found = audit() if of == "audit" else analysis()
+    else:
+        raise typer.BadParameter(f"no schema {of!r}; there are config, audit and analysis")
+    out(json.dumps(found, indent=2))
+
+
+def doctor(*, config: ConfigFile = None) -> None:
+    """Look at this installation: configuration, ledger, sources, disk, processors."""
+    from auditor.doctor import examine
+
+    healthy = True
+    for symptom in examine(optional(config)):
+        out(f"{'ok  ' if symptom.fine else 'BAD '} {symptom.what}: {symptom.found}")
+        healthy = healthy and symptom.fine
+    raise typer.Exit(0 if healthy else 2)
+
+
+def demo(
+    *,
+    folder: Annotated[
+        Path, typer.Option("--out", help="Folder to make; emptied if it is ours.")
+    ] = Path("demo-output"),
+    seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 0,
+) -> None:
+    """Train six versions of a digit classifier, register them, audit them, show the verdicts."""
+    from rich.console import Console
+
+    from auditor.demo import run
+
+    run(folder, seed, console=Console())

@@ -1,0 +1,94 @@
+"""``once`` and ``backfill``: the sources of config.yaml."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditor.cli.auditing import verdict_line
+from auditor.cli.common import ConfigFile, out, printable, progress, required
+
+if TYPE_CHECKING:
+    from auditor.pipeline import Outcome
+
+ONCE = """
+Exit code: 0, 2 a source was unreachable or the configuration is wrong, 3 a version was
+quarantined.
+
+\b
+Examples:
+  auditor once
+  auditor once --config /etc/auditor/config.yaml
+  */15 * * * * auditor once --config /etc/auditor/config.yaml   (in a crontab)
+"""
+BACKFILL = """
+\b
+Examples:
+  auditor backfill mlflow --versions 5
+  auditor backfill mlflow --model digits --versions all
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("once", epilog=ONCE)(once)
+    app.command("backfill", epilog=BACKFILL)(backfill)
+
+
+def once(*, config: ConfigFile = None) -> None:
+    """Look at every source once, audit what is new, deliver, exit."""
+    from auditor.app import assemble
+    from auditor.pipeline import once as run
+
+    settings = required(config)
+    with progress("looking at the sources") as show, assemble(settings, show) as app:
+        outcome = run(app)
+    _tell(outcome)
+    raise typer.Exit(outcome.exit_code)
+
+
+def backfill(
+    source: Annotated[str, typer.Argument(help="Name of a source in config.yaml.")],
+    *,
+    versions: Annotated[
+        str, typer.Option(help="How many of each model's older versions: a number, or all.")
+    ],
+    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many there are; audit nothing.")
+    ] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Audit versions older than the configured history, oldest first."""
+    from auditor.app import assemble
+    from auditor.backfilling import backfill as run
+    from auditor.plugins.settings import history
+
+    settings = required(config)
+    try:
+        count = history(versions)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--versions") from error
+    with progress("looking at the sources") as show, assemble(settings, show) as app:
+        estimate, outcome = run(app, source, model, count, dry_run=dry_run)
+    out(estimate)
+    if outcome:
+        _tell(outcome)
+        raise typer.Exit(outcome.exit_code)
+
+
+def _tell(outcome: "Outcome") -> None:
+    """What a run came to, a line each; the worst last, where it is seen."""
+    for document in outcome.audited:
+        out(verdict_line(document))
+    for version, reason in outcome.refused:
+        out(printable(f"refused {version.uri}: {reason}", 1000))
+    for version, reason in outcome.attempts:
+        out(printable(f"will be tried again: {version.uri}: {reason}", 1000))
+    for version, reason in outcome.quarantined:
+        out(printable(f"quarantined {version.uri}: {reason}", 1000))
+    for sink, reason in outcome.undelivered:
+        out(printable(f"not delivered to {sink}, will be tried again: {reason}", 1000))
+    for source, reason in outcome.unreachable.items():
+        typer.echo(printable(f"auditor: source {source}: {reason}", 1000), err=True)
+    if not any((outcome.audited, outcome.unreachable, outcome.attempts, outcome.refused)):
+        out("nothing new")

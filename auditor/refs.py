@@ -1,0 +1,88 @@
+"""What a person types to name a version, and where to find it.
+
+REF is a path, ``models:/name/3``, ``models:/name@alias``, ``models:/name/latest`` or
+``runs:/<run id>/<path>``. Registry references are looked up in the first MLflow source of
+the configuration, else at ``MLFLOW_TRACKING_URI``.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditor.config import Config
+from auditor.config.models import Plugin
+from auditor.errors import UsageError
+from auditor.examining import Files
+from auditor.plugins import build
+from auditor.records import ModelVersion, SourceFile
+from auditor.sources import Source
+from auditor.sources.folder import files_at, version_at
+
+SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):/")
+REGISTRY = ("models", "runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A version somebody named, and how to get at its files."""
+
+    version: ModelVersion
+    source: Source | None  # None for a path
+
+    @property
+    def files(self) -> Files:
+        """Lists its files when called."""
+        return lambda: files_of(self.version, self.source)
+
+
+def files_of(version: ModelVersion, source: Source | None) -> Sequence[SourceFile]:
+    """The files of a version, from its source or from this machine."""
+    return source.files(version) if source else files_at(Path(version.location))
+
+
+def find(ref: str, config: Config | None) -> Named:
+    """The version that a reference names.
+
+    Raises
+    ------
+    UsageError
+        If the reference is of no known form, or nothing is there.
+    SourceError
+        If the registry cannot be reached.
+    """
+    scheme = SCHEME.match(ref)
+    if scheme is None:
+        return Named(version_at(Path(ref)), None)
+    if scheme[1] not in REGISTRY:
+        raise UsageError(
+            f"{ref}: there is no reader for {scheme[1]}:/ references; "
+            "expected a path, models:/name/version, models:/name@alias or runs:/run/path"
+        )
+    source = registry(config)
+    version = source.resolve(ref, None)
+    if version is None:
+        raise UsageError(
+            f"{ref} is not in the registry {source.name}; "
+            "check the model's name and version, or the run, in its user interface"
+        )
+    return Named(version, source)
+
+
+def registry(config: Config | None) -> Source:
+    """The first MLflow source of the configuration, else the one the environment names."""
+    plugins = config.sources if config else ()
+    found = next((plugin for plugin in plugins if plugin.kind == "mlflow"), None)
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if found is None and not uri:
+        raise UsageError(
+            "no MLflow registry is known: set MLFLOW_TRACKING_URI, or name one under sources: "
+            "in config.yaml"
+        )
+    plugin = found or Plugin("mlflow", {"uri": uri})
+    defaults = {"cache": config.data / "files"} if config else {}
+    source: Source = build(
+        "sources", plugin.kind, plugin.settings, defaults=defaults, place=plugin.place
+    )
+    return source

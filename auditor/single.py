@@ -1,0 +1,147 @@
+"""One version on request, as ``auditor audit REF`` asks for it.
+
+Nothing is noted in a ledger: where one is configured and exists, it lends what it
+remembers (measurements, verdicts, decisions), and only ``--deliver`` writes to it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from auditor.app import assemble, bench, now
+from auditor.config import Config
+from auditor.document import Document, document
+from auditor.errors import UsageError
+from auditor.examining import Chosen, Examiner
+from auditor.ledger import Ledger
+from auditor.ledger.spectra import Spectra
+from auditor.measuring import Memory, Progress, estimate
+from auditor.memory import Kept, Passing
+from auditor.pipeline import TREND, Outcome, deliver
+from auditor.policies import load_policy
+from auditor.records import ModelVersion, Role
+from auditor.refs import Named, files_of, find
+from auditor.sources import Source
+from auditor.weights import opened
+
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for."""
+
+    ref: str
+    config: Config
+    baseline: str | None = None  # a REF, "none", or None for the configured selectors
+    policy: str | None = None
+
+
+def audit(request: Request, progress: Progress) -> Document:
+    """Audit one version now.
+
+    Raises
+    ------
+    UsageError
+        If the reference names nothing, or there is no weight file in it.
+    SourceError
+        If its files cannot be had.
+    """
+    config = request.config
+    named = find(request.ref, config)
+    policy = load_policy(request.policy or config.policy)
+    with existing_ledger(config) as ledger:
+        examiner = Examiner(bench(config, _memory(config, ledger), progress), policy, now)
+        chosen = _chosen(request, named, ledger)
+        with opened(named.files(), named.version.uri) as inventory:
+            trend = ledger.trend(named.version, TREND) if ledger else ()
+            return document(examiner.examine(named.version, inventory, chosen, trend))
+
+
+def plan(request: Request) -> str:
+    """What an audit would read, in words; reads headers of local files and no weights.
+
+    Raises
+    ------
+    UsageError, SourceError
+        As `audit`.
+    """
+    named = find(request.ref, request.config)
+    files = [file for file in named.files() if file.role is Role.WEIGHTS]
+    total = sum(file.size for file in files)
+    lines = [f"{named.version.uri}: {len(files)} weight files, {total:,} bytes to read"]
+    lines += [f"  {file.size:>14,}  {file.name}" for file in files]
+    if named.source is None:
+        with opened(files, named.version.uri) as inventory:
+            matrices = [tensor for tensor in inventory.tensors if len(tensor.shape) >= 2]
+            peak = max((estimate(tensor, None) for tensor in matrices), default=0)
+            lines.append(
+                f"{len(inventory.tensors)} tensors, {len(matrices)} of them matrices; "
+                f"the largest needs {peak:,} bytes while it is measured"
+            )
+    return "\n".join(lines)
+
+
+def record(request: Request, document: Document) -> list[str]:
+    """Save an audit in the ledger and give it to every sink; which of them failed, and why."""
+    version, outcome = find(request.ref, request.config).version, Outcome()
+    with assemble(request.config) as app:
+        app.ledger.save(version, document, sinks=list(app.sinks), at=app.clock())
+        deliver(app, outcome)
+    return [f"{sink}: {reason}" for sink, reason in outcome.undelivered]
+
+
+@contextmanager
+def existing_ledger(config: Config) -> Iterator[Ledger | None]:
+    """The configured ledger if there is one already; None, and nothing is made, if not."""
+    path = config.ledger.removeprefix(SQLITE)
+    if path != config.ledger and not Path(path).is_file():
+        yield None
+        return
+    ledger = Ledger.open(config.ledger)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _memory(config: Config, ledger: Ledger | None) -> Memory:
+    return Kept(ledger, Spectra(config.data / "spectra")) if ledger else Passing()
+
+
+def _chosen(request: Request, named: Named, ledger: Ledger | None) -> Chosen | None:
+    """The baseline that was asked for, else the first configured one that may be one."""
+    if request.baseline == "none":
+        return None
+    if request.baseline:
+        found = find(request.baseline, request.config)
+        if found.version.identity == named.version.identity:
+            raise UsageError(f"{request.baseline} is the version itself; name another baseline")
+        return _known(found.version, found.source, ledger)
+    for selector in request.config.baseline if named.source else ():
+        version = _resolved(selector, named, ledger)
+        if version and version.created_at < named.version.created_at:
+            return _known(version, named.source, ledger)
+    return None
+
+
+def _resolved(selector: str, named: Named, ledger: Ledger | None) -> ModelVersion | None:
+    """What a selector names, unless the ledger knows that it may not be a baseline."""
+    if selector == "previous" and ledger and (known := ledger.previous(named.version)):
+        return known
+    version = named.source.resolve(selector, named.version) if named.source else None
+    if version and ledger and ledger.latest(version) and not ledger.may_be_baseline(version):
+        return None
+    return version
+
+
+def _known(version: ModelVersion, source: Source | None, ledger: Ledger | None) -> Chosen:
+    decision = ledger.decision(version) if ledger else None
+    return Chosen(
+        version=version,
+        files=partial(files_of, version, source),
+        document=ledger.latest(version) if ledger else None,
+        accepted=decision is not None and decision.accept,
+    )

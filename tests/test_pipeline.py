@@ -1,0 +1,226 @@
+"""The whole line, on real files with a real ledger."""
+
+import json
+import os
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from auditor import measuring
+from auditor.app import assemble
+from auditor.backfilling import backfill
+from auditor.config import load
+from auditor.errors import SinkError, UsageError
+from auditor.pipeline import MAX_ATTEMPTS, App, Outcome, once
+from tests import models
+from tests.models import weights, write
+
+COLLAPSED = {"fc2.weight": models.collapsed()}
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "models").mkdir()
+    return tmp_path
+
+
+def run(root, **changed):
+    """One run as ``auditor once`` makes it."""
+    with assemble(load(models.config(root, **changed))) as app:
+        return once(app)
+
+
+def in_hours(app: App, hours: int) -> App:
+    """The same run, so many hours later."""
+    at = app.clock() + timedelta(hours=hours)
+    return replace(app, clock=lambda: at)
+
+
+def verdicts(outcome: Outcome) -> dict[str, str]:
+    return {found["model"]["version"]: found["verdict"] for found in outcome.audited}
+
+
+def test_every_version_is_audited_once_oldest_first_and_against_the_one_before(root):
+    write(root / "models/net/1", weights(), day=1)
+    write(root / "models/net/2", weights(7), day=2)
+
+    first, second = run(root), run(root)
+
+    assert list(verdicts(first)) == ["1", "2"]
+    assert first.audited[0]["comparison"] is None
+    comparison = first.audited[1]["comparison"]
+    assert comparison["baseline"]["version"] == "1"
+    distances = {layer["name"]: layer["relative"] for layer in comparison["layers"]}
+    old, new = weights()["fc1.weight"], weights(7)["fc1.weight"]
+    expected = np.linalg.norm(old.astype(float) - new) / np.linalg.norm(old.astype(float))
+    assert distances["fc1.weight"] == pytest.approx(expected, rel=1e-9)
+    assert second.audited == []
+    assert second.exit_code == 0
+
+
+def test_reports_are_written_for_every_version(root):
+    write(root / "models/net/1", weights(), day=1)
+    run(root)
+    stored = json.loads((root / "reports/folder/net/1.json").read_text())
+    assert stored["verdict"] == "PASS"
+    assert "No known symptom" in (root / "reports/folder/net/1.html").read_text()
+
+
+def test_a_blocked_version_is_no_baseline_and_blocks_again_when_registered_again(root):
+    write(root / "models/net/1", weights(), day=1)
+    write(root / "models/net/2", weights(**COLLAPSED), day=2)
+    write(root / "models/net/3", weights(3), day=3)
+    write(root / "models/net/4", weights(**COLLAPSED), day=4)
+
+    outcome = run(root)
+
+    assert verdicts(outcome) == {"1": "PASS", "2": "BLOCK", "3": "PASS", "4": "BLOCK"}
+    third, fourth = outcome.audited[2:]
+    assert third["comparison"]["baseline"]["version"] == "1"
+    assert fourth["reason"].startswith("same weights as version 2: fc2.weight lost its rank")
+
+
+def test_the_same_weights_repeat_the_verdict_without_being_measured_again(root):
+    write(root / "models/net/1", weights(), day=1)
+    write(root / "models/net/2", weights(), day=2)
+    write(root / "models/net/3", weights(), day=3)
+    outcome = run(root)
+    assert set(verdicts(outcome).values()) == {"PASS"}
+    assert outcome.audited[1]["reason"].startswith("same weights as version 1: ")
+    assert outcome.audited[2]["reason"].count("same weights") == 1
+    assert len({found["id"] for found in outcome.audited}) == 3
+
+
+def test_a_version_that_cannot_be_parsed_is_incomplete_at_once_and_the_next_goes_on(root):
+    bad = write(root / "models/net/1", weights(), day=1) / "model.safetensors"
+    bad.write_bytes(bad.read_bytes()[:-100])
+    models.date(bad, day=1)
+    write(root / "models/net/2", weights(), day=2)
+    outcome = run(root)
+    assert verdicts(outcome) == {"1": "INCOMPLETE", "2": "PASS"}
+    assert "model.safetensors cannot be parsed" in outcome.audited[0]["reason"]
+    assert outcome.audited[1]["comparison"] is None
+    assert outcome.exit_code == 0
+
+
+def test_a_version_without_weights_is_tried_again_and_then_quarantined_with_an_audit(root):
+    (root / "models/net/1").mkdir(parents=True)
+    readme = root / "models/net/1/README.md"
+    readme.write_text("soon")
+    models.date(readme, day=1)
+    write(root / "models/net/2", weights(), day=2)
+    with assemble(load(models.config(root))) as app:
+        first = once(app)
+        assert (len(first.attempts), first.audited) == (1, [])  # it holds up the later version
+        for hours in range(1, MAX_ATTEMPTS):
+            last = once(in_hours(app, hours))
+    assert verdicts(last) == {"1": "INCOMPLETE", "2": "PASS"}
+    assert "no weight file" in last.audited[0]["reason"]
+    assert last.exit_code == 3
+
+
+def test_an_unreachable_source_does_not_hide_the_others_and_is_exit_code_2(root):
+    write(root / "models/net/1", weights(), day=1)
+    two = "[{kind: folder, root: nowhere, name: gone}, {kind: folder, root: models, settle: 0}]"
+    outcome = run(root, sources=two)
+    assert verdicts(outcome) == {"1": "PASS"}
+    assert list(outcome.unreachable) == ["gone"]
+    assert outcome.exit_code == 2
+
+
+def test_history_says_how_far_back_a_new_model_is_audited_and_backfill_goes_further(root):
+    for number in (1, 2, 3, 4):
+        write(root / f"models/net/{number}", weights(number), day=number)
+    sources = "[{kind: folder, root: models, history: 1, settle: 0}]"
+    assert list(verdicts(run(root, sources=sources))) == ["4"]
+    with assemble(load(models.config(root, sources=sources))) as app:
+        estimate, nothing = backfill(app, "folder", None, 2, dry_run=True)
+        _, outcome = backfill(app, "folder", None, 2, dry_run=False)
+        with pytest.raises(UsageError, match="no source hub; there are: folder"):
+            backfill(app, "hub", None, None, dry_run=True)
+    assert estimate.startswith("folder: 2 older versions of 1 models, about ")
+    assert nothing is None
+    assert outcome is not None
+    assert list(verdicts(outcome)) == ["2", "3"]
+
+
+class Flaky:
+    """A sink that fails until it is told not to; a place of delivery like any other."""
+
+    name = "flaky"
+    broken = True
+
+    def __init__(self):
+        self.got: list[str] = []
+
+    def write(self, document):
+        if self.broken:
+            raise SinkError("no route to host")
+        self.got.append(document["model"]["version"])
+
+
+def test_a_broken_sink_gets_its_audit_later_alone_and_once(root):
+    write(root / "models/net/1", weights(), day=1)
+    with assemble(load(models.config(root))) as plain:
+        flaky = Flaky()
+        app = replace(plain, sinks={**plain.sinks, "flaky": flaky})
+        outcome = once(app)
+        assert (root / "reports/folder/net/1.html").is_file()
+        assert outcome.undelivered == [("flaky", "no route to host")]
+
+        flaky.broken = False
+        again = once(in_hours(app, 2))
+        once(in_hours(app, 3))
+    assert (flaky.got, again.audited) == (["1"], [])
+
+
+def test_layers_measured_before_are_not_measured_again(root, monkeypatch):
+    write(root / "models/net/1", weights(), day=1)
+    write(root / "models/net/2", weights(**{"fc1.weight": weights(9)["fc1.weight"]}), day=2)
+    measured: list[str] = []
+    real = measuring.measure
+
+    def counted(layer, *rest):
+        measured.append(layer.name)
+        return real(layer, *rest)
+
+    monkeypatch.setattr(measuring, "measure", counted)
+    run(root)
+    assert sorted(measured) == ["fc1.weight", "fc1.weight", "fc2.weight", "head.weight"]
+
+
+def test_a_renamed_layer_is_matched_by_its_content(root):
+    write(root / "models/net/1", weights(), day=1)
+    renamed = {name.replace("fc2", "middle"): value for name, value in weights().items()}
+    write(root / "models/net/2", renamed, day=2)
+    comparison = run(root).audited[1]["comparison"]
+    assert comparison["renamed"] == [["fc2.weight", "middle.weight"]]
+    assert (comparison["added"], comparison["removed"]) == ([], [])
+    moved = next(found for found in comparison["layers"] if found["name"] == "middle.weight")
+    assert (moved["delta_W"], moved["esd_js"]) == (0.0, 0.0)
+
+
+def test_where_the_baselines_files_are_gone_stored_spectra_remain(root):
+    folder = write(root / "models/net/1", weights(), day=1)
+    run(root)
+    (folder / "model.safetensors").unlink()
+    folder.rmdir()
+    write(root / "models/net/2", weights(5), day=2)
+    audit = run(root).audited[0]
+    (layer,) = (x for x in audit["comparison"]["layers"] if x["name"] == "fc1.weight")
+    assert layer["delta_W"] is None
+    assert layer["esd_js"] > 0
+    assert layer["d_alpha"] is not None
+    assert "distances between weights are missing" in audit["comparison"]["note"]
+
+
+def test_a_version_of_a_process_that_died_is_taken_up_again(root):
+    write(root / "models/net/1", weights(), day=1)
+    with assemble(load(models.config(root))) as app:
+        seen = [found.version for found in app.sources["folder"].changes(None)]
+        app.ledger.note("folder", seen, None, None, app.clock())
+        dead = f"{app.owner.partition(':')[0]}:{os.getpid()}:1.00"  # our number, another start
+        assert app.ledger.claim(app.clock(), lease=timedelta(hours=12), owner=dead)
+    assert verdicts(run(root)) == {"1": "PASS"}
