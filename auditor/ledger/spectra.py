@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from auditor.errors import AuditorError, translate
 from auditor.records import FloatArray
@@ -21,7 +23,7 @@ DAMAGE = (OSError, EOFError, ValueError, KeyError, RuntimeError, BadZipFile, zli
 
 @dataclass(frozen=True, slots=True)
 class Spectra:
-    """Eigenvalues under ``<root>/ab/<key>.npz``, compressed, one array per slice.
+    """Eigenvalues under ``<root>/ab/<key>.npz``, compressed, all slices.
 
     A file is there wholly or not at all, also after a power cut while it was written.
     """
@@ -29,7 +31,7 @@ class Spectra:
     root: Path
 
     def save(self, key: str, eigenvalues: Sequence[FloatArray]) -> None:
-        """Keep the eigenvalues of every slice, each (m,), in units of weight squared.
+        """Keep the eigenvalues of one or more slices, each (m,), in units of weight squared.
 
         What is kept under a key already stays, unless it is damaged.
 
@@ -43,7 +45,8 @@ class Spectra:
         if self.load(key) is not None:
             return
         path = self._path(key)
-        arrays = {str(index): values for index, values in enumerate(eigenvalues)}
+        sizes = np.array([len(values) for values in eigenvalues])
+        arrays = {"eigenvalues": np.concatenate(eigenvalues), "sizes": sizes}
         with translate(OSError, to=AuditorError, doing=f"keeping the spectrum {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(path, arrays)
@@ -59,11 +62,10 @@ class Spectra:
         path = self._path(key)
         try:
             with ZipFile(path) as archive:
-                names = sorted(archive.namelist(), key=lambda name: (len(name), name))
-                found = tuple(_array(archive.read(name)) for name in names)
+                pooled, sizes = _array(archive, "eigenvalues"), _array(archive, "sizes")
         except DAMAGE:
             return None
-        return found if names == [f"{index}.npy" for index in range(len(found))] else None
+        return tuple(np.split(pooled, np.cumsum(sizes)[:-1]))
 
     def _path(self, key: str) -> Path:
         if not KEY.fullmatch(key):
@@ -71,13 +73,13 @@ class Spectra:
         return self.root / key[:2] / f"{key}.npz"
 
 
-def _array(content: bytes) -> FloatArray:
-    """One array; its bytes were held against the archive's checksum when they were read."""
-    values: FloatArray = np.lib.format.read_array(BytesIO(content), allow_pickle=False)
-    return values
+def _array(archive: ZipFile, name: str) -> NDArray[Any]:
+    """One array; reading an entry to its end holds its bytes against their checksum."""
+    content = BytesIO(archive.read(f"{name}.npy"))
+    return np.lib.format.read_array(content, allow_pickle=False)
 
 
-def _write(path: Path, arrays: dict[str, FloatArray]) -> None:
+def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Write beside the place, force it to the disk, then put it in place in one step."""
     with NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
         try:

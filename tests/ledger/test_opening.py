@@ -1,0 +1,197 @@
+import multiprocessing
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from auditor.errors import AuditorError, ConfigError
+from auditor.ledger import Ledger, opening
+from auditor.ledger.models import Base
+from tests.ledger.makers import HOUR, START, audited, version, versions
+
+SPAWN = multiprocessing.get_context("forkserver")
+
+
+def test_makes_the_folders_and_the_file(tmp_path):
+    place = tmp_path / "not" / "there" / "yet 100%.db"
+    Ledger.open(f"sqlite:///{place}").close()
+    assert place.is_file()
+
+
+def test_what_was_written_is_there_after_opening_again(url):
+    first = Ledger.open(url)
+    first.note("mlflow", versions(1, 2), "here", None, START)
+    first.close()
+    second = Ledger.open(url)
+    assert second.cursor("mlflow") == "here"
+    assert second.waiting() == 2
+    second.close()
+
+
+def test_closing_leaves_one_file_behind(url, tmp_path):
+    ledger = Ledger.open(url)
+    ledger.note("mlflow", versions(1), "here", None, START)
+    ledger.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["auditor.db"]
+
+
+def test_revisions_make_exactly_the_tables_of_the_models(ledger):
+    with ledger.engine.connect() as connection:
+        options = {"version_table": opening.VERSION_TABLE, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_constraints_have_the_names_the_models_give_them(ledger):
+    with ledger.engine.connect() as connection:
+        query = text("SELECT sql FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        made = " ".join(connection.scalars(query))
+    for table in Base.metadata.tables.values():
+        for constraint in table.constraints:
+            assert f"CONSTRAINT {constraint.name}" in made
+
+
+@pytest.mark.parametrize("revision", opening.revisions())
+def test_database_of_every_earlier_revision_is_brought_up_to_date(url, revision):
+    engine = opening._engine(opening._parse(url))
+    with engine.execution_options(writes=True).begin() as connection:
+        opening.upgrade(connection, to=revision)
+        connection.execute(text("INSERT INTO sources (name, cursor) VALUES ('mlflow', 'kept')"))
+    engine.dispose()
+    ledger = Ledger.open(url)
+    assert ledger.cursor("mlflow") == "kept"
+    ledger.save(version(1), audited(version(1)), sinks=["files"], at=START)
+    assert ledger.latest(version(1)) == audited(version(1))
+    ledger.close()
+
+
+def test_interrupted_migration_leaves_an_empty_database(url, tmp_path):
+    engine = opening._engine(opening._parse(url))
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        opening.upgrade(connection)
+        transaction.rollback()
+    engine.dispose()
+    with closing(sqlite3.connect(tmp_path / "auditor.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+
+
+def test_schema_of_a_newer_program_is_refused_and_left_alone(url, tmp_path):
+    Ledger.open(url).close()
+    with closing(sqlite3.connect(tmp_path / "auditor.db")) as connection, connection:
+        connection.execute("UPDATE auditor_schema SET version_num = '9999'")
+    with pytest.raises(ConfigError, match=r"schema 9999, newer than .* install"):
+        Ledger.open(url)
+    with closing(sqlite3.connect(tmp_path / "auditor.db")) as connection:
+        found = connection.execute("SELECT version_num FROM auditor_schema").fetchall()
+    assert found == [("9999",)]
+
+
+def test_database_of_another_program_is_refused_and_left_alone(url, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "auditor.db")) as connection, connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("CREATE TABLE registered_models (name TEXT)")
+    with pytest.raises(ConfigError, match="tables of another program"):
+        Ledger.open(url)
+    with closing(sqlite3.connect(tmp_path / "auditor.db")) as connection:
+        query = "SELECT name FROM sqlite_master ORDER BY name"
+        names = [name for (name,) in connection.execute(query)]
+    assert names == ["alembic_version", "registered_models"]
+
+
+def test_file_that_is_no_database_is_refused_and_left_alone(url, tmp_path):
+    (tmp_path / "auditor.db").write_text("a letter to a friend " * 100)
+    with pytest.raises(ConfigError, match=r"auditor\.db cannot be opened: file is not a database"):
+        Ledger.open(url)
+    assert (tmp_path / "auditor.db").read_text().startswith("a letter")
+
+
+def test_folder_in_place_of_the_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="unable to open database file"):
+        Ledger.open(f"sqlite:///{tmp_path}")
+
+
+def test_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="making the ledger's folder"):
+        Ledger.open(f"sqlite:///{tmp_path / 'file' / 'auditor.db'}")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("", "write one such as sqlite:///auditor.db"),
+        ("auditor.db", "write one such as sqlite:///auditor.db"),
+        ("oracle9://host/x", "needs a driver"),
+        ("sqlite+nonsense:///x.db", "needs a driver"),
+    ],
+)
+def test_url_that_names_no_database_is_refused(url, says):
+    with pytest.raises(ConfigError, match=says):
+        Ledger.open(url)
+
+
+@pytest.mark.parametrize("url", ["nonsense://me:sesame@host/x", "me:sesame@host"])
+def test_password_stays_out_of_the_message(url):
+    with pytest.raises(ConfigError) as caught:
+        Ledger.open(url)
+    assert "sesame" not in str(caught.value)
+
+
+def open_and_note(url: str, number: int) -> None:
+    ledger = Ledger.open(url)
+    ledger.note("mlflow", [version(number, f"model-{number}")], None, None, START)
+    ledger.close()
+
+
+def test_processes_may_open_a_new_ledger_at_the_same_time(url):
+    workers = [SPAWN.Process(target=open_and_note, args=(url, n)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    ledger = Ledger.open(url)
+    assert ledger.waiting() == 4
+    ledger.close()
+
+
+@pytest.mark.parametrize("place", ["file", "memory"])
+def test_threads_share_a_ledger(url, place):
+    ledger = Ledger.open(url if place == "file" else "sqlite://")
+    ledger.note("mlflow", versions(*range(1, 41)), None, None, START)
+
+    def work() -> None:
+        while claim := ledger.claim(START, lease=HOUR, owner="thread"):
+            ledger.save(claim.version, audited(claim.version), sinks=["files"], at=START)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    while claim := ledger.claim(START, lease=HOUR, owner="main"):  # held up for every thread
+        ledger.save(claim.version, audited(claim.version), sinks=["files"], at=START)
+    assert ledger.states()["done"] == 40
+    assert len(ledger.due(START)) == 40
+    ledger.close()
+
+
+def test_ledger_that_vanished_is_one_sentence(url, tmp_path):
+    ledger = Ledger.open(url)
+    ledger.close()
+    Path(tmp_path / "auditor.db").unlink()
+    with pytest.raises(AuditorError, match=r"ledger sqlite://.* cannot be used now: no such table"):
+        ledger.waiting()
+    ledger.close()
+
+
+def test_foreign_keys_are_checked(ledger):
+    with ledger.engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"

@@ -1,0 +1,285 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auditor.errors import UsageError
+from auditor.ledger import Ledger
+from auditor.records import ModelVersion, Verdict
+from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, version, versions
+
+Row = dict[str, Any]
+
+
+def claim(ledger: Ledger, at: datetime = START, owner: str = "me") -> Any:
+    return ledger.claim(at, lease=HOUR, owner=owner)
+
+
+def fail(ledger: Ledger, of: ModelVersion, at: datetime = START, times: int = 3) -> bool:
+    return ledger.failed(of, "no luck", at, max_attempts=times, pause=MINUTE)
+
+
+def test_oldest_version_comes_first_over_all_models(ledger):
+    ledger.note("mlflow", [version(2, "a"), version(1, "b"), version(3, "c")], None, None, START)
+    assert [claim(ledger).version.id.model for _ in range(3)] == ["b", "a", "c"]
+    assert claim(ledger) is None
+
+
+def test_claim_says_what_it_is_about(ledger):
+    ledger.note("mlflow", versions(1), None, None, START)
+    found = claim(ledger)
+    assert (found.version, found.attempts, found.source) == (version(1), 0, "mlflow")
+
+
+def test_versions_made_at_the_same_moment_are_ordered_as_people_count(ledger):
+    same = [version(number, day=1) for number in ("10", "9", "v2", "100")]
+    ledger.note("mlflow", same, None, None, START)
+    order = []
+    while found := claim(ledger):
+        order.append(found.version.id.version)
+        ledger.save(found.version, audited(found.version), sinks=[], at=START)
+    assert order == ["9", "10", "100", "v2"]
+
+
+@pytest.mark.parametrize("how", ["running", "paused"])
+def test_later_version_waits_for_the_earlier_one(ledger, how):
+    ledger.note("mlflow", versions(1, 2), None, None, START)
+    first = claim(ledger)
+    if how == "paused":
+        fail(ledger, first.version)
+    assert claim(ledger) is None
+
+
+@pytest.mark.parametrize("how", ["done", "quarantined", "gone", "refused", "history"])
+def test_settled_version_does_not_hold_up_the_later_one(ledger, how):
+    if how == "history":
+        ledger.note("mlflow", versions(1, 2), None, 1, START)
+        assert claim(ledger).version == version(2)
+        return
+    ledger.note("mlflow", versions(1, 2), None, None, START)
+    first = claim(ledger).version
+    settle: dict[str, Callable[[], object]] = {
+        "done": lambda: ledger.save(first, audited(first), sinks=[], at=START),
+        "quarantined": lambda: fail(ledger, first, times=1),
+        "gone": lambda: ledger.gone(first, "404"),
+        "refused": lambda: ledger.refused(first, "s3://elsewhere"),
+    }
+    settle[how]()
+    assert ledger.states()[how] == 1
+    assert claim(ledger).version == version(2)
+    assert claim(ledger) is None
+
+
+def test_earlier_version_that_arrives_late_is_audited_first(ledger):
+    ledger.note("mlflow", versions(2, 3), None, None, START)
+    ledger.note("mlflow", versions(1), None, None, START)
+    assert claim(ledger).version == version(1)
+
+
+def test_claim_is_free_again_when_its_lease_ran_out(ledger):
+    ledger.note("mlflow", versions(1), None, None, START)
+    claim(ledger)
+    assert claim(ledger, START + HOUR - MINUTE) is None
+    found = claim(ledger, START + HOUR, owner="other")
+    assert (found.version, found.attempts, found.lost) == (version(1), 0, 1)
+    assert ledger.owners() == ["other"]
+
+
+def test_renewed_claim_is_kept(ledger):
+    ledger.note("mlflow", versions(1), None, None, START)
+    claim(ledger)
+    ledger.renew(version(1), START + HOUR - MINUTE, HOUR)
+    assert claim(ledger, START + HOUR) is None
+    assert claim(ledger, START + 2 * HOUR) is not None
+
+
+def test_released_claim_is_free_at_once_and_no_attempt(ledger):
+    ledger.note("mlflow", versions(1), None, None, START)
+    ledger.release(claim(ledger).version)
+    found = claim(ledger)
+    assert (found.version, found.attempts, found.lost) == (version(1), 0, 0)
+
+
+def test_claims_of_a_dead_owner_are_free_at_once(ledger):
+    ledger.note("mlflow", versions(1, model="a") + versions(1, model="b"), None, None, START)
+    dead, alive = claim(ledger, owner="dead"), claim(ledger, owner="alive")
+    assert ledger.owners() == ["alive", "dead"]
+    assert ledger.release_owner("dead") == 1
+    assert ledger.owners() == ["alive"]
+    found = claim(ledger)
+    assert (found.version, found.attempts, found.lost) == (dead.version, 0, 1)
+    assert found.version != alive.version
+    assert claim(ledger) is None
+
+
+def test_pause_doubles_with_every_attempt_until_quarantine(ledger):
+    ledger.note("mlflow", versions(1), None, None, START)
+    at, pauses = START, []
+    for attempts in range(3):
+        assert claim(ledger, at).attempts == attempts
+        assert fail(ledger, version(1), at, times=4) is False
+        free = next(n for n in range(1, 99) if claim(ledger, at + n * MINUTE))
+        ledger.release(version(1))
+        pauses.append(free)
+        at += free * MINUTE
+    assert pauses == [1, 2, 4]
+    claim(ledger, at)
+    assert fail(ledger, version(1), at, times=4) is True
+    assert claim(ledger, at + 99 * DAY) is None
+    (problem,) = ledger.problems()
+    assert tuple(problem) == (version(1), "quarantined", 4, "no luck")
+
+
+def test_late_failure_does_not_undo_what_another_finished(ledger):
+    ledger.note("mlflow", versions(1), None, None, START)
+    of = claim(ledger).version
+    ledger.save(of, audited(of), sinks=[], at=START)
+    assert fail(ledger, of, times=1) is False
+    ledger.release(of)
+    ledger.renew(of, START, HOUR)
+    assert ledger.states()["done"] == 1
+
+
+def test_states_and_waiting_count_every_version_once(ledger):
+    ledger.note("mlflow", versions(1, 2, 3, model="a"), None, 2, START)
+    ledger.note("mlflow", versions(4, model="b"), None, None, START)
+    claim(ledger)
+    assert {state: n for state, n in ledger.states().items() if n} == {
+        "history": 1,
+        "pending": 2,
+        "running": 1,
+    }
+    assert ledger.waiting() == 3
+
+
+def test_problems_are_what_failed_is_gone_or_was_refused(ledger):
+    for number, model in enumerate("abcde"):
+        ledger.note("mlflow", versions(number, model=model), None, None, START)
+    by_model = {name: version(n, name) for n, name in enumerate("abcde")}
+    ledger.gone(by_model["a"], "deleted")
+    ledger.refused(by_model["b"], "add it to allow")
+    fail(ledger, by_model["c"], times=1)
+    fail(ledger, by_model["d"], times=2)
+    assert [tuple(problem) for problem in ledger.problems()] == [
+        (by_model["a"], "gone", 0, "deleted"),
+        (by_model["b"], "refused", 0, "add it to allow"),
+        (by_model["c"], "quarantined", 1, "no luck"),
+        (by_model["d"], "pending", 1, "no luck"),
+    ]
+
+
+def test_success_ends_a_problem(ledger):
+    ledger.note("mlflow", versions(1), None, None, START)
+    fail(ledger, version(1), times=1)
+    ledger.save(version(1), audited(version(1)), sinks=[], at=START)
+    assert ledger.problems() == []
+    assert ledger.states()["done"] == 1
+
+
+def test_audit_that_could_not_look_leaves_a_quarantined_version_quarantined(ledger):
+    ledger.note("mlflow", versions(1), None, None, START)
+    fail(ledger, version(1), times=1)
+    document = audited(version(1), verdict=Verdict.INCOMPLETE)
+    ledger.save(version(1), document, sinks=["files"], at=START)
+    assert ledger.states()["quarantined"] == 1
+    assert ledger.problems()[0].reason == "no luck"
+    assert len(ledger.due(START)) == 1
+
+
+def test_quarantine_and_its_audit_are_one_step(ledger):
+    ledger.note("mlflow", versions(1), None, None, START)
+    of = claim(ledger).version
+    document = audited(of, verdict=Verdict.INCOMPLETE)
+    for _ in range(2):
+        ledger.save(of, document, sinks=["files"], at=START, quarantine="too big")
+    assert tuple(ledger.problems()[0]) == (of, "quarantined", 1, "too big")
+    assert ledger.latest(of) == document
+    assert len(ledger.due(START)) == 1
+
+
+@pytest.mark.parametrize("what", ["renew", "release", "failed", "gone", "refused", "decide"])
+def test_version_the_ledger_never_met_is_named(ledger, what):
+    calls: dict[str, Callable[[ModelVersion], object]] = {
+        "renew": lambda of: ledger.renew(of, START, HOUR),
+        "release": ledger.release,
+        "failed": lambda of: fail(ledger, of),
+        "gone": lambda of: ledger.gone(of, ""),
+        "refused": lambda of: ledger.refused(of, ""),
+        "decide": lambda of: ledger.decide(of, accept=True, by="me", reason="", at=START),
+    }
+    with pytest.raises(UsageError, match=r"does not know mlflow:digits@1; audit it first"):
+        calls[what](version(1))
+
+
+def next_claimable(rows: list[Row], at: datetime) -> Row | None:
+    """The rule as it is written, over plain dicts."""
+
+    def position(row: Row) -> tuple[int, int]:
+        return row["made"], int(row["version"])
+
+    def is_open(row: Row) -> bool:
+        return row["state"] in {"pending", "running"}
+
+    def held_up(row: Row) -> bool:
+        return any(
+            is_open(other) and position(other) < position(row)
+            for other in rows
+            if other["model"] == row["model"]
+        )
+
+    def free(row: Row) -> bool:
+        expired = bool(row["state"] == "running" and row["until"] <= at)
+        return row["state"] == "pending" or expired
+
+    open_to_all = [row for row in rows if free(row) and not held_up(row)]
+    return min(open_to_all, key=position, default=None)
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("note"), st.sampled_from("ab"), st.integers(0, 3)),
+        st.tuples(st.sampled_from(["claim", "save", "release", "quarantine"])),
+        st.tuples(st.just("wait"), st.integers(1, 3)),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps=steps)
+def test_claims_follow_the_rule_whatever_happened_before(steps):
+    ledger = Ledger.open("sqlite://")
+    rows, at, count, lease = [], START, 0, timedelta(hours=2)
+    held = None
+    for step, *values in steps:
+        if step == "note":
+            model, day = values
+            count += 1
+            made = replace(version(count, model, day=day), location=str(count))
+            ledger.note("mlflow", [made], None, None, at)
+            rows.append(
+                {"model": model, "made": day, "version": count, "state": "pending", "of": made}
+            )
+        elif step == "wait":
+            at += HOUR * values[0]
+        elif step == "claim":
+            expected = next_claimable(rows, at)
+            found = ledger.claim(at, lease=lease, owner="me")
+            assert (found and found.version) == (expected and expected["of"])
+            if expected:
+                expected |= {"state": "running", "until": at + lease}
+                held = expected
+        elif held:
+            settle: dict[str, Callable[[ModelVersion], object]] = {
+                "save": lambda of: ledger.save(of, audited(of), sinks=[], at=START),
+                "release": ledger.release,
+                "quarantine": lambda of: fail(ledger, of, times=1),
+            }
+            settle[step](held["of"])
+            held["state"] = "pending" if step == "release" else "done"
+            held = None
+    ledger.close()
