@@ -14,7 +14,7 @@ DAY = 86_400
 START = 1_767_225_600  # 2026-01-01, so that modification times tell the versions apart
 
 
-def weights(seed: int = 0, **changed: FloatArray) -> dict[str, FloatArray]:
+def weights(seed: int = 0, /, **changed: FloatArray) -> dict[str, FloatArray]:
     """Three layers with structure of their own and a bias; float32."""
     rng = np.random.default_rng(seed)
     made: dict[str, Any] = {

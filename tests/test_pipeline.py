@@ -10,6 +10,7 @@ import pytest
 
 from auditor import measuring
 from auditor.app import assemble
+from auditor.audit import measure
 from auditor.backfilling import backfill
 from auditor.config import load
 from auditor.errors import SinkError, UsageError
@@ -180,11 +181,10 @@ def test_layers_measured_before_are_not_measured_again(root, monkeypatch):
     write(root / "models/net/1", weights(), day=1)
     write(root / "models/net/2", weights(**{"fc1.weight": weights(9)["fc1.weight"]}), day=2)
     measured: list[str] = []
-    real = measuring.measure
 
     def counted(layer, *rest):
         measured.append(layer.name)
-        return real(layer, *rest)
+        return measure(layer, *rest)
 
     monkeypatch.setattr(measuring, "measure", counted)
     run(root)

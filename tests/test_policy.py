@@ -3,7 +3,7 @@
 import pytest
 
 from auditor import checks
-from auditor.checks.base import Case
+from auditor.checks.base import Case, name_of
 from auditor.policy import Before, gates, judge, preset
 from auditor.records import (
     Comparison,
@@ -132,7 +132,7 @@ def test_the_gate_has_a_row_for_every_check_that_is_not_off():
     policy = preset("recommended")
     rows = {row.condition: row for row in judge(Case((OVER_TRAINED,)), policy).gate}
     for check in checks.ALL:
-        assert (check.condition in rows) == (policy.level(checks.name_of(check)) != "off")
+        assert (check.condition in rows) == (policy.level(name_of(check)) != "off")
     assert (
         rows["Layers that look over-trained"].value,
         rows["Layers that look over-trained"].passed,

@@ -58,7 +58,7 @@ def analyze(
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn at random.")] = 0,
 ) -> None:
     """Measure every layer; no baseline, no judgement."""
-    from auditor import analyze as measured
+    from auditor.api import analyze as measured
 
     with progress(f"analyzing {printable(ref)}") as show:
         analysis = measured(

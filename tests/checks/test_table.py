@@ -7,6 +7,7 @@ import pkgutil
 import pytest
 
 from auditor import checks
+from auditor.checks.base import name_of
 from auditor.policy import LEVELS
 
 FAMILIES = [i.name for i in pkgutil.iter_modules(checks.__path__) if i.name != "base"]
@@ -24,7 +25,7 @@ def test_every_check_is_in_its_table(family):
     assert written <= set(checks.ALL)
 
 
-@pytest.mark.parametrize("check", checks.ALL, ids=checks.name_of)
+@pytest.mark.parametrize("check", checks.ALL, ids=name_of)
 def test_is_explained(check):
     assert check.condition
     assert len(check.meaning.split(". ")) == 2, "two sentences"

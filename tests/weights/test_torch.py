@@ -36,7 +36,7 @@ def exported(model: nn.Module) -> bytes:
 
 def scripted(model: nn.Module) -> bytes:
     stream = BytesIO()
-    torch.jit.save(torch.jit.trace(model, torch.ones(2, 8)), stream)  # type: ignore[no-untyped-call]
+    torch.jit.save(torch.jit.trace(model, torch.ones(2, 8)), stream)
     return stream.getvalue()
 
 

@@ -1,0 +1,102 @@
+"""All of it for one version: what was read, measured, compared and concluded."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from auditor.records.findings import Condition, Finding, Verdict
+from auditor.records.layers import Comparison, LayerRecord, Skip
+from auditor.records.versions import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A weight file that was looked at, by name, size and digest."""
+
+    name: str
+    size: int
+    sha256: str
+    verified: bool  # the digest agrees with the one the source states, or we computed it whole
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailure:
+    """A weight file that cannot be parsed, and why."""
+
+    name: str
+    reason: str
+    dangerous: bool = False  # it names code that no weight file needs
+
+
+@dataclass(frozen=True, slots=True)
+class PickleGlobal:
+    """Something a pickle asks to import. It was not imported."""
+
+    file: str
+    name: str  # posix.system
+    dangerous: bool  # it can run code or reach out, and no weight file needs it
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of a version's files."""
+
+    files: tuple[FileRecord, ...]
+    bytes_read: int
+    failures: tuple[FileFailure, ...] = ()
+    globals: tuple[PickleGlobal, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the sorted (file name, sha256) pairs: the identity of the weights."""
+        total = sha256()
+        for file in sorted((file.name, file.sha256) for file in self.files):
+            total.update("\0".join(file).encode() + b"\n")
+        return total.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything besides the weights that a measured number depends on."""
+
+    convention: str = "auditor"  # or "weightwatcher"
+    seed: int = 0
+    min_evals: int = 8  # below this no power law is fitted
+    min_tail: int = 8  # smallest tail the fit may choose
+    bootstrap: int = 100  # refits behind α's interval; 0: no interval
+    mp_fit: bool = True  # the Marchenko-Pastur bulk and its spikes
+    randomize: bool = True  # the random twin and correlation traps
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """One earlier version of the model, as a point of its history."""
+
+    version: str
+    created_at: datetime
+    verdict: str
+    alpha_median: float
+    log_spectral_norm_mean: float
+    distance: float
+    findings_new: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """All of it for one version: what was read, measured, compared and concluded."""
+
+    version: ModelVersion
+    reading: Reading
+    layers: tuple[LayerRecord, ...]
+    skipped: tuple[Skip, ...]
+    comparison: Comparison | None
+    findings: tuple[Finding, ...]
+    gate: tuple[Condition, ...]
+    verdict: Verdict
+    reason: str
+    policy: str
+    policy_hash: str
+    settings: Settings
+    started_at: datetime
+    seconds: float
+    trend: tuple[Trend, ...] = ()  # oldest first, this version not included

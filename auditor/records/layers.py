@@ -1,0 +1,143 @@
+"""What a layer is, what is measured on it, and how far it is from its baseline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.records.versions import ModelVersion
+
+FloatArray = NDArray[np.float64]
+Matrix = NDArray[np.floating[Any]]  # (rows, cols), float16, float32 or float64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A tensor as one or more matrices, in memory only while it is measured."""
+
+    name: str
+    kind: str  # dense, embedding, head, conv1d, conv2d, conv3d, depthwise, experts
+    dtype: str  # as stored: float32, bfloat16, ...
+    shape: tuple[int, ...]  # as stored
+    slices: tuple[Matrix, ...]  # each (rows, cols), all of one shape, all finite
+
+    @property
+    def parameters(self) -> int:
+        """Number of values."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A tensor that has no spectrum here, and why; still part of the account."""
+
+    name: str
+    shape: tuple[int, ...]
+    reason: str  # "vector", "scalar", "integer index", "tied to x", "non-finite", "unreadable: ..."
+    dtype: str = ""
+    read: bool = True  # its values were read and checked
+    non_finite: int = 0  # how many values are nan or infinite
+    all_zero: bool = False
+
+    @property
+    def parameters(self) -> int:
+        """Number of values."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether its parameters count towards how much of the model was looked at."""
+        return len(self.shape) >= 2 and not self.reason.startswith(("tied to", "integer index"))
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """A correlation trap: an eigenvalue of the randomised matrix beyond its edge."""
+
+    eigenvalue: float
+    edge: float
+    entries: tuple[tuple[int, int, float], ...]  # (row, column, value) of what makes it
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Densities of eigenvalues on equal bins of log10(eigenvalue), for drawing.
+
+    `density` and `twin` are fractions of all eigenvalues a bin, the random twin's on the
+    same bins; eigenvalues of zero are in no bin.
+    """
+
+    lo: float  # lower edge of the first bin, an eigenvalue
+    hi: float  # upper edge of the last bin
+    density: tuple[float, ...]
+    twin: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Every number of one layer. Depends on the tensor's values and the settings only."""
+
+    status: str  # success, zero, too few eigenvalues, no tail
+    n: int  # larger side of a matrix
+    m: int  # smaller side
+    num_evals: int
+    metrics: Mapping[str, float]  # column name -> value, nan where undefined
+    traps: tuple[Trap, ...] = ()
+    spectrum: Histogram | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRecord:
+    """A layer of an audited version with what was measured on it."""
+
+    name: str
+    index: int  # position in the model's order, from 0
+    block: int | None  # first number in the name
+    kind: str
+    dtype: str
+    shape: tuple[int, ...]
+    digest: str  # of the tensor: SHA-256 over shape, dtype and C-order bytes
+    measured: Measurement
+    verified: bool = True  # its bytes belong to a file whose digest was checked or computed
+
+    @property
+    def parameters(self) -> int:
+        """Number of values."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Column name -> value, nan where undefined."""
+        return self.measured.metrics
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChange:
+    """One layer against the same layer of the baseline."""
+
+    name: str
+    before: LayerRecord
+    distances: Mapping[str, float]  # nan where undefined or where the baseline's bytes are gone
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A version against its baseline; layers matched by name and shape, or equal digest."""
+
+    baseline: ModelVersion
+    layers: tuple[LayerChange, ...]
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()  # (before, after)
+    note: str = ""  # which distances are missing and why
+
+    def change(self, name: str) -> LayerChange | None:
+        """The comparison of one layer, None where the baseline has no such layer."""
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, LayerChange]:
+        return {layer.name: layer for layer in self.layers}
