@@ -124,14 +124,14 @@ def js_distance(p: FloatArray, q: FloatArray) -> float:
     if p.sum() <= 0.0 or q.sum() <= 0.0:
         return math.nan
     p, q = p / p.sum(), q / q.sum()
-    middle = (p + q) / 2.0
-    divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2.0
+    divergence = (_from_middle(p, q) + _from_middle(q, p)) / 2.0
     return math.sqrt(max(0.0, divergence))
 
 
-def _relative_entropy(p: FloatArray, q: FloatArray) -> float:
+def _from_middle(p: FloatArray, q: FloatArray) -> float:
+    """Relative entropy of p to the middle of p and q; no quotient is by an underflow."""
     some = p > 0.0
-    return float(np.sum(p[some] * np.log(p[some] / q[some])))
+    return float(np.sum(p[some] * np.log(2.0 * (p[some] / (p + q)[some]))))
 
 
 def positive(eigenvalues: FloatArray, n: int) -> FloatArray:

@@ -77,14 +77,18 @@ def random_twin(
     """Make the twin of a layer, find its traps, and decide whether the layer is like it.
 
     A *trap* is an eigenvalue of the twin beyond the Marchenko-Pastur edge at 0.1 % of the
-    layer, for the variance of the entries without the huge ones (`shuffle.Entries`). Measured
-    on Gaussian layers of 16 by 16 to 300 by 300: 0-0.3 % have one.
+    layer, for the variance of the entries without the huge ones (`shuffle.Entries`); the sum
+    of squares knows it far better than a fit to the bulk does. Measured from 16 by 16 to 300
+    by 300, one slice or nine: none in 6900 Gaussian layers, and 96-100 % of single entries
+    at twice the detection threshold ``σ·(n·m)^¼`` found, all by the right place. Slices of 8
+    by 8 show only entries far larger than that.
 
     A layer is *random-like* where it has no more spikes than its mean explains (one a slice
     whose `mean_shift` exceeds 1: entries of that mean in any order have it), and its mean
     `density_distance` to 20 further twins, which keep the mean, is at most the mean plus 2.58
     standard deviations (99 %) of the distance of each of them to the others. Spikes count
-    here at 1 % of the layer, so that an untrained one is recognised 98 times in 100. Not
+    here at 1 % of the layer: at 5 % one untrained layer in sixteen would be missed. Measured:
+    95-100 % of Gaussian and uniform layers are random-like, with or without a mean. Not
     decided below 50 eigenvalues and where no bulk can be fitted.
 
     Parameters

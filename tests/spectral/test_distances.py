@@ -123,7 +123,7 @@ def test_a_spectrum_moved_by_a_decade_is_a_decade_away(rng):
     assert far["esd_wasserstein"] == pytest.approx(1.0, abs=0.03)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0.0, 1e6), min_size=1, max_size=40))
 def test_identical_spectra_are_at_distance_exactly_zero(values):
     side = [np.sort(np.array(values))]
@@ -154,7 +154,7 @@ def test_density_distance_is_the_jensen_shannon_distance_of_the_histograms(rng):
     assert density_distance(one, two, 300) == pytest.approx(jensenshannon(p, q), rel=1e-9)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(
     pairs=st.lists(
         st.tuples(st.floats(0.0, 1e9), st.floats(0.0, 1e9)), min_size=2, max_size=30
@@ -163,9 +163,16 @@ def test_density_distance_is_the_jensen_shannon_distance_of_the_histograms(rng):
 def test_jensen_shannon_distance_agrees_with_scipy_and_is_bounded(pairs):
     p, q = (np.array(side) for side in zip(*pairs, strict=True))
     ours = js_distance(p, q)
-    assert ours == pytest.approx(np.nan_to_num(jensenshannon(p, q)), abs=1e-7)
+    with np.errstate(invalid="ignore"):  # rounding takes scipy's divergence below zero
+        theirs = np.nan_to_num(jensenshannon(p, q))
+    assert ours == pytest.approx(theirs, abs=1e-7)
     assert 0.0 <= ours <= math.sqrt(math.log(2.0)) + 1e-12
     assert ours == pytest.approx(js_distance(q, p), abs=1e-9)
+
+
+def test_jensen_shannon_distance_bears_the_smallest_numbers():
+    p, q = np.array([1.0, 5e-324]), np.array([1.0, 0.0])
+    assert js_distance(p, q) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_jensen_shannon_distance_of_zeros_is_undefined():

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.spectral.histogram import histogram
@@ -8,6 +8,7 @@ from auditor.spectral.histogram import histogram
 POSITIVE = st.lists(st.floats(1e-12, 1e12), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(values=POSITIVE, twin=POSITIVE)
 def test_every_positive_eigenvalue_of_both_is_in_some_bin(values, twin):
     drawn = histogram(np.array(values), np.array(twin))

@@ -61,6 +61,7 @@ def test_distribution_function_runs_from_zero_to_one(y):
     assert cdf((1 + math.sqrt(y)) ** 2, y) == pytest.approx(1.0, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(y=st.floats(1e-8, 1.0))
 def test_half_of_the_law_lies_below_the_median(y):
     assert cdf(median(y), y) == pytest.approx(0.5, abs=1e-6)
@@ -73,6 +74,7 @@ def test_edge_is_at_the_tracy_widom_quantile(level, quantile):
     assert (edge(300, 200, 1.0, level) - (a + b) ** 2) / spread == pytest.approx(quantile, abs=0.03)
 
 
+@settings(deadline=None)
 @given(level=st.floats(1e-4, 0.2), slices=st.integers(1, 50))
 def test_level_of_the_edge_is_that_of_all_slices_together(level, slices):
     alone = 1.0 - (1.0 - level) ** (1.0 / slices)
@@ -114,6 +116,12 @@ def test_signal_below_the_detection_threshold_makes_no_spike(rng):
 def test_noise_rarely_has_a_spike(rng, shape):
     found = [bulk_of([rng.standard_normal(shape)]).num_spikes > 0 for _ in range(200)]
     assert sum(found) <= 18  # 5 % of 200 and 2.6 standard deviations
+
+
+def test_a_layer_of_many_small_slices_of_noise_rarely_has_a_spike(rng):
+    layers = [[rng.standard_normal((16, 16)) for _ in range(9)] for _ in range(200)]
+    found = [bulk_of(layer).num_spikes > 0 for layer in layers]
+    assert sum(found) <= 30  # scaled by the median alone, 29-36 % of such layers have one
 
 
 def test_slices_of_different_scale_are_each_held_against_their_own_bulk(rng):

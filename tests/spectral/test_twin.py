@@ -149,6 +149,13 @@ def test_a_trap_is_found_in_the_slice_that_has_it(rng):
     assert twin.traps[0].edge == twin.edges[4]
 
 
+def test_traps_of_all_slices_are_listed_strongest_first(rng):
+    slices = noise(rng, (64, 48), count=3)
+    slices[0][1, 1], slices[1][2, 2], slices[2][3, 3] = 25.0, 900.0, 100.0
+    slices[1] *= np.float32(1e-3)  # strength is over the slice's own edge
+    assert [trap.entries[0][0] for trap in twin_of(*slices).traps] == [2, 3, 1]
+
+
 def test_the_mean_is_no_trap(rng):
     twin = twin_of(*[w + np.float32(2.0) for w in noise(rng, (64, 64))])
     assert twin.traps == ()
@@ -237,9 +244,10 @@ def test_a_layer_with_signal_is_not_random_like(rng):
     assert twin_of(w).random_like is False
 
 
-def test_a_layer_with_a_bent_spectrum_and_no_spike_is_not_random_like(rng):
+@pytest.mark.parametrize("power", [1.25, 1.5, 0.6])
+def test_a_layer_with_a_bent_spectrum_and_no_spike_is_not_random_like(rng, power):
     left, values, right = np.linalg.svd(rng.standard_normal((128, 128)))
-    assert twin_of((left * np.clip(values, 5.0, 20.0)) @ right).random_like is False
+    assert twin_of((left * values**power) @ right).random_like is False
 
 
 def test_signal_is_not_excused_by_a_mean(rng):
