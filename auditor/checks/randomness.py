@@ -39,9 +39,10 @@ class RandomLike:
                 yield Finding(
                     severity=self.severity,
                     layer=layer.name,
-                    message=f"{layer.name} looks untrained: no eigenvalue beyond the random "
-                    f"bulk, distance to its random twin {distance:.3f}",
-                    rule="no spike, and as close to its random twin as twins are to each other",
+                    message=f"{layer.name} looks untrained: shuffling its entries changes "
+                    f"nothing, distance to its random twin {distance:.3f}",
+                    rule="no spike its mean does not explain, and as close to its random twins "
+                    "as they are to each other",
                     value=distance,
                     evidence={"num_spikes": layer.metrics["num_spikes"]},
                 )

@@ -1,0 +1,92 @@
+"""The process may die at any moment; the next run ends where an undisturbed one would."""
+
+import json
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import models
+from tests.models import weights, write
+
+VERSIONS = 6
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> tuple[Path, float]:
+    """A finished run, and how long it took."""
+    root = fill(tmp_path_factory.mktemp("undisturbed"))
+    start = time.monotonic()
+    assert once(root).wait() == 0
+    return root, time.monotonic() - start
+
+
+def fill(root: Path) -> Path:
+    for number in range(1, VERSIONS + 1):
+        changed = {"fc2.weight": models.collapsed()} if number in {3, 5} else {}
+        write(root / f"models/net/{number}", weights(number % 5, **changed), day=number)
+    models.config(root)
+    return root
+
+
+def once(root: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "auditor", "once"]
+    return subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+def state(root: Path) -> dict[str, Any]:
+    """Everything that must not depend on how often the process died."""
+    with closing(sqlite3.connect(root / "auditor.db")) as database:
+        documents = [json.loads(row[0]) for row in database.execute("SELECT document FROM audits")]
+        states = database.execute("SELECT state, count(*) FROM claims GROUP BY state").fetchall()
+        delivered = database.execute(
+            "SELECT state, count(*) FROM deliveries GROUP BY state"
+        ).fetchall()
+    files = sorted(str(path.relative_to(root)) for path in (root / "reports").rglob("*.*"))
+    return {
+        "audits": sorted((timeless(document, root) for document in documents), key=str),
+        "states": states,
+        "deliveries": delivered,
+        "files": files,
+    }
+
+
+def timeless(document: dict[str, Any], root: Path) -> dict[str, Any]:
+    """A document without when it was made, where it lay, and the ids that follow from that."""
+    text = json.dumps({k: v for k, v in document.items() if k not in {"timing", "id"}})
+    return json.loads(text.replace(str(root), "ROOT"))  # type: ignore[no-any-return]
+
+
+def disturb(root: Path, lasting: float, times: int, seed: int) -> None:
+    """Kill the process so often at moments spread over the time it takes."""
+    moments = random.Random(seed)  # noqa: S311 - moments, not secrets
+    for _ in range(times):
+        process = once(root)
+        time.sleep(moments.uniform(0.3, 1.0) * lasting)
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("times", "seed"), [(4, 1), pytest.param(30, 2, marks=pytest.mark.wide)], ids=["few", "many"]
+)
+def test_a_killed_process_is_continued_by_the_next(undisturbed, tmp_path, times, seed):
+    finished, lasting = undisturbed
+    root = fill(tmp_path)
+    disturb(root, lasting, times, seed)
+    assert once(root).wait() == 0
+    assert state(root) == state(finished)
+    assert not [path for path in root.rglob("*") if path.name.endswith(".tmp")]
+
+
+def test_a_second_run_changes_nothing(undisturbed):
+    root, _ = undisturbed
+    before = state(root)
+    assert once(root).wait() == 0
+    assert state(root) == before
