@@ -17,7 +17,7 @@ from auditor.demo import run
 from auditor.demo.folder import prepare
 from auditor.demo.registry import tracking_uri
 from auditor.demo.shown import Outcome
-from auditor.demo.stories import STORIES, Story, Workshop, keep_one_direction, scale_down
+from auditor.demo.stories import STORIES, Story, Workshop, epochs, keep_one_direction, scale_down
 from auditor.demo.training import Training, dealt_again
 from auditor.errors import UsageError
 from auditor.pipeline import once
@@ -85,15 +85,13 @@ def test_the_same_seed_makes_the_same_network_and_another_seed_another():
 
 
 def test_damage_touches_one_tensor_and_not_the_network_it_was_done_to():
-    epochs: list[int] = []
-    workshop = Workshop(0, lambda: epochs.append(1))
-    story = Story("short", Training(epochs=2))
-    sound = workshop.make(story).state_dict()
-    damaged = workshop.make(replace(story, damage=SCALED.damage)).state_dict()
-    again = workshop.make(story).state_dict()
+    seen: list[int] = []
+    workshop = Workshop(0, lambda: seen.append(1))
+    stories = tuple(replace(story, training=Training(epochs=2)) for story in (WELL, SCALED, WELL))
+    sound, damaged, again = (workshop.make(story).state_dict() for story in stories)
     assert [name for name in sound if not torch.equal(sound[name], damaged[name])] == ["fc1.weight"]
     assert torch.equal(sound["fc1.weight"], again["fc1.weight"])
-    assert len(epochs) == 2  # trained once
+    assert len(seen) == epochs(stories) == 2  # what is trained alike is trained once
 
 
 def test_training_leaves_the_random_numbers_of_the_caller_alone():

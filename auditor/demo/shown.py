@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -48,27 +49,31 @@ class Outcome:
 def show(outcomes: Sequence[Outcome], config: Path, console: Console) -> None:
     """Print the verdicts, where the reports are, and how to look further."""
     folder = config.parent
-    console.print(table(outcomes, folder))
+    console.print(table(outcomes))
     console.print("Reports, to open in a browser:", style="bold")
-    _line(console, f"  {folder / 'reports'}")
+    for place in sorted({outcome.report.parent for outcome in outcomes}):
+        _line(console, f"  {place}")
     console.print("Tags and metrics in MLflow's own pages:", style="bold")
     _line(console, f"  mlflow ui --backend-store-uri {quote(tracking_uri(folder))}")
     console.print("Look for new versions once more:", style="bold")
     _line(console, f"  auditor once --config {quote(str(config))}")
 
 
-def table(outcomes: Sequence[Outcome], folder: Path) -> Table:
-    """One row for each version; reports are named from the demo's folder."""
-    found = Table()
+def table(outcomes: Sequence[Outcome]) -> Table:
+    """One row for each version, readable from 80 columns on."""
+    found = Table(box=SIMPLE_HEAD, padding=(0, 1, 1, 0))
     found.add_column("version", justify="right")
-    for name in ("what was done", "test accuracy", "verdict", "reason", "report"):
-        found.add_column(name, overflow="fold")
+    found.add_column("what was done", overflow="fold")
+    found.add_column("accuracy", justify="right")
+    found.add_column("verdict", no_wrap=True)
+    found.add_column("reason", overflow="fold")
+    found.add_column("report", no_wrap=True)
     for outcome in outcomes:
         badge = VERDICTS[outcome.verdict]
         verdict = f"[{COLOURS[badge.tone]}]{badge.glyph} {outcome.verdict}[/]"
         version = outcome.version
         texts = (version.title, f"{version.accuracy:.1%}")
-        report = escape(str(outcome.report.relative_to(folder)))
+        report = escape(outcome.report.name)
         found.add_row(version.number, *texts, verdict, escape(outcome.reason), report)
     return found
 

@@ -24,7 +24,7 @@ class Training:
 
     learning_rate: float = 1e-3
     shuffled: float = 0.0  # share of the training labels that are dealt out again at random
-    epochs: int = 60
+    epochs: int = 40
     batch: int = 32
 
 
