@@ -15,6 +15,7 @@ CANVAS = f"0 0 {WIDTH} {HEIGHT}"
 LEFT, RIGHT, TOP, BOTTOM = 40, 428, 46, 208
 DECADES = 10.0  # of eigenvalues, and of density, that one drawing shows
 MOST_TICKS = 7
+FEWEST_BINS = 8
 NAME = 95  # room for the name of a line
 
 Point = tuple[float, float]  # log10 of eigenvalue, log10 of density
@@ -48,6 +49,11 @@ class Chart:
     label: str  # a full sentence for those who do not see it
     paths: tuple[tuple[str, str], ...]
     texts: tuple[Label, ...]
+
+    @property
+    def drawn(self) -> frozenset[str]:
+        """CSS classes of its lines: what a legend beside it has to explain."""
+        return frozenset(css for css, _ in self.paths)
 
     def compact(self) -> dict[str, Any]:
         """What the page's script needs to draw it."""
@@ -101,7 +107,7 @@ def spectrum(layer: Mapping[str, Any], change: Mapping[str, Any] | None) -> Char
     found = layer.get("spectrum")
     if found is None:
         return None
-    curves = _curves(found, (change or {}).get("spectrum"))
+    curves = _curves(found, (change or {}).get("spectrum"), layer["num_evals"])
     points = [point for curve in curves.values() for point in curve if point]
     if not points:
         return None
@@ -116,29 +122,47 @@ def spectrum(layer: Mapping[str, Any], change: Mapping[str, Any] | None) -> Char
     return Chart(
         label=_sentence(layer, change),
         paths=tuple((css, path) for css, path in paths if path),
-        texts=(*_axis_texts(x, y), *_mark_texts(layer, x)),
+        texts=(*_axis_texts(x, y), *_mark_texts(layer, x), *_unseen(layer, x)),
     )
 
 
 def _curves(
-    found: Mapping[str, Any], baseline: Mapping[str, Any] | None
+    found: Mapping[str, Any], baseline: Mapping[str, Any] | None, count: int
 ) -> dict[str, list[Point | None]]:
-    """Back to front: the twin, the baseline, this version."""
+    """Back to front: the twin, the baseline, this version; each of `count` eigenvalues."""
     curves = {}
     if found["twin"]:
-        curves["twin"] = list(_curve(found, found["twin"]))
+        curves["twin"] = list(_curve(found, found["twin"], count))
     if baseline is not None:
-        curves["was"] = list(_curve(baseline, baseline["density"]))
-    curves["now"] = list(_curve(found, found["density"]))
+        curves["was"] = list(_curve(baseline, baseline["density"], count))
+    curves["now"] = list(_curve(found, found["density"], count))
     return curves
 
 
-def _curve(found: Mapping[str, Any], shares: Sequence[float]) -> Iterator[Point | None]:
-    """Middle of each bin and share per decade, both log10."""
+def _curve(found: Mapping[str, Any], shares: Sequence[float], count: int) -> Iterator[Point | None]:
+    """Middle of each bin and share per decade, both log10.
+
+    Neighbouring bins are put together to about 2 √count bins: with fewer eigenvalues than
+    bins a drawing of the bins as they are shows single eigenvalues and no shape.
+    """
     lo, hi = math.log10(found["lo"]), math.log10(found["hi"])
     width = (hi - lo) / len(shares) or 0.1  # a histogram of one value has no width
-    for i, share in enumerate(shares):
-        yield (lo + (i + 0.5) * width, math.log10(share / width)) if share > 0 else None
+    together = math.ceil(len(shares) / max(FEWEST_BINS, round(2 * math.sqrt(count))))
+    for first in range(0, len(shares), together):
+        bins = shares[first : first + together]
+        share, wide = sum(bins), width * len(bins)
+        yield (lo + first * width + wide / 2, math.log10(share / wide)) if share > 0 else None
+
+
+def _unseen(layer: Mapping[str, Any], x: Axis) -> Iterator[Label]:
+    """How many eigenvalues are too small to be drawn, zeros included, where there are some."""
+    found, count = layer["spectrum"], layer["num_evals"]
+    lo, hi = math.log10(found["lo"]), math.log10(found["hi"])
+    width = (hi - lo) / len(found["density"])
+    seen = sum(share for i, share in enumerate(found["density"]) if lo + (i + 0.5) * width >= x.lo)
+    if unseen := round((1 - seen) * count):
+        text = f"◂ {unseen:,} of {count:,} eigenvalues are smaller"
+        yield Label("start", LEFT + 5, TOP + 12, text)
 
 
 def _axis(logs: Sequence[float], start: float, end: float) -> Axis:

@@ -17,6 +17,7 @@ ACTIVE = ("new", "open")  # origins that the gate counts
 DRAWN = 24  # spectra that are in the page itself; the script draws those of further findings
 TOLD = 60  # findings of a group that are told at length; the rest is listed in one line each
 WAIVER_DAYS = 90
+TRAPS = 3  # that a finding lists
 FIT = {"D", "pl_pvalue", "num_pl_spikes"}  # evidence that is told otherwise
 LEVELS = ("error", "warn", "off")
 GROUPS = (
@@ -146,6 +147,7 @@ def _facts(
     yield from ((term, text) for term, text in first if text)
     if finding["origin"] != "fixed":
         yield from _layer_facts(layer, before)
+        yield from _traps(finding, layer)
     told = FIT | ({"entries", "num_traps"} if layer and layer["traps"] else set())
     for name, value in finding["evidence"].items():
         if name not in told and value is not None:
@@ -169,8 +171,18 @@ def _layer_facts(
         yield "Fit", fit_quality(layer)
     if before is not None:
         yield "Baseline", distance(before)
-    for trap in layer["traps"] if layer else ():
+
+
+def _traps(
+    finding: Mapping[str, Any], layer: Mapping[str, Any] | None
+) -> Iterator[tuple[str, str]]:
+    """The strongest traps, where traps are what was found; the rest is in the layer's numbers."""
+    if finding["check"] != "correlation_traps" or layer is None:
+        return
+    for trap in layer["traps"][:TRAPS]:
         yield "Trap", trap_text(trap)
+    if (more := len(layer["traps"]) - TRAPS) > 0:
+        yield "Traps", f"and {more} weaker ones"
 
 
 def fit_quality(layer: Mapping[str, Any]) -> str:

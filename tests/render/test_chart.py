@@ -119,3 +119,36 @@ def test_ticks_are_inside_the_axis_in_order_and_few(lo, width):
     assert all(LEFT <= position <= RIGHT for position in at)
     assert len(ticks) <= MOST_TICKS + 1
     assert len({text for _, text in ticks}) == len(ticks)
+
+
+def test_few_eigenvalues_are_drawn_in_few_bins():
+    few = len(points(paths(spectrum(pareto(num_evals=64), None), "now")[0]))
+    many = len(points(paths(spectrum(pareto(num_evals=1000), None), "now")[0]))
+    assert few <= 16 < many
+
+
+def test_putting_bins_together_keeps_the_density():
+    """A flat density stays flat at its height, whatever the number of bins."""
+    flat = {"lo": 1.0, "hi": 100.0, "density": [1 / 64] * 64, "twin": None}
+    heights = [
+        {y for _, y in points(paths(spectrum(pareto(num_evals=n, spectrum=flat), None), "now")[0])}
+        for n in (16, 4096)
+    ]
+    assert heights[0] == heights[1]
+    assert len(heights[0]) == 1
+
+
+@pytest.mark.parametrize(("zeros", "said"), [(0.0, None), (0.75, "750 of 1,000 eigenvalues")])
+def test_eigenvalues_too_small_to_draw_are_counted(zeros, said):
+    seen = [(1 - zeros) / 10] * 10
+    chart = spectrum(pareto(spectrum={"lo": 1.0, "hi": 10.0, "density": seen, "twin": None}), None)
+    assert chart is not None
+    texts = [text.text for text in chart.texts if "smaller" in text.text]
+    assert bool(texts) == bool(said)
+    assert not said or said in texts[0]
+
+
+def test_a_legend_explains_only_what_is_drawn():
+    chart = spectrum(pareto(bulk_max=None), None)
+    assert chart is not None
+    assert chart.drawn == {"grid", "now", "fit", "xmin"}
