@@ -2,8 +2,9 @@
 
 >>> import auditor, numpy as np
 >>> analysis = auditor.analyze({"fc": np.random.default_rng(0).normal(size=(64, 32))})
->>> analysis.details.loc[0, ["name", "N", "M", "status"]].tolist()
-['fc', 64, 32, 'success']
+>>> print(analysis.details[["name", "N", "M", "status"]].to_string(index=False))
+name  N  M  status
+  fc 64 32 success
 """
 
 from typing import TYPE_CHECKING

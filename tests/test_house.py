@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "auditor"
 FILES = sorted(path for path in ROOT.rglob("*.py") if "migrations" not in path.parts)
 
 FLOORS = [  # a file may import from its own floor's rooms and from floors above it in this list
-    {"records", "errors"},
+    {"records", "errors", "naming"},
     {"spectral"},
     {"metrics", "checks", "compare", "audit", "policy", "document", "stored", "schema"},
     {"config", "plugins", "policies", "render", "weights", "ledger", "executors"},
@@ -23,6 +23,7 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
 ]
 PURE = {
     "records",
+    "naming",
     "spectral",
     "metrics",
     "checks",

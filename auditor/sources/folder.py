@@ -8,7 +8,6 @@ under a name with a dot and rename the finished folder.
 import logging
 import math
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from auditor.errors import GoneError, RefusedError, SourceError, UsageError, translate
+from auditor.naming import Natural, natural
 from auditor.records import ModelVersion, Role, Seen, SourceFile, VersionId
 from auditor.weights import role_of
 
@@ -136,17 +136,7 @@ def files_at(path: Path) -> Sequence[SourceFile]:
     return [_file(path, path.name)]
 
 
-def natural(name: str) -> tuple[tuple[int, str], ...]:
-    """Key that sorts runs of digits as numbers.
-
-    >>> sorted(["v10", "v9", "rc"], key=natural)
-    ['rc', 'v9', 'v10']
-    """
-    parts = re.findall(r"\d+|\D+", name, flags=re.ASCII)
-    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
-
-
-def _order(version: ModelVersion) -> tuple[datetime, str, tuple[tuple[int, str], ...]]:
+def _order(version: ModelVersion) -> tuple[datetime, str, Natural]:
     return version.created_at, version.id.model, natural(version.id.version)
 
 

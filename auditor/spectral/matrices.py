@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from auditor.naming import natural
 from auditor.records import Layer, Matrix, Skip
 
 MOST_SLICES = 4096  # more kernel positions or experts than any model has: one matrix instead
@@ -30,8 +31,6 @@ EMBEDDINGS = frozenset(
     | {"cls_token", "dist_token", "mask_token"}
 )
 EMBEDDING_ENDS = ("embed", "embedding", "embeddings")
-
-Name = tuple[tuple[str | tuple[int, str], ...], ...]
 
 
 def cut(name: str, array: NDArray[Any], dtype: str) -> Layer | Skip:
@@ -73,7 +72,7 @@ def order(names: Iterable[str]) -> list[str]:
     >>> order(["lm_head.weight", "h.10.fc.weight", "h.9.fc.weight", "wte.weight"])
     ['wte.weight', 'h.9.fc.weight', 'h.10.fc.weight', 'lm_head.weight']
     """
-    return sorted(names, key=lambda name: (_group(name), _natural(name), name))
+    return sorted(names, key=lambda name: (_group(name), natural(name), name))
 
 
 def block(name: str) -> int | None:
@@ -193,20 +192,3 @@ def _parts(name: str) -> list[str]:
     start = next((i for i, part in enumerate(parts) if part not in WRAPPERS), 0)
     end = len(parts) - 1 if parts[-1] == "weight" and len(parts) - start > 1 else len(parts)
     return parts[start:end]
-
-
-def _natural(name: str) -> Name:
-    """Sort key: text and numbers take turns, so that like is compared with like.
-
-    A number is its digits without leading zeros, shorter first: numbers of any length
-    compare without being converted.
-    """
-    return tuple(_pieces(part) for part in name.split("."))
-
-
-def _pieces(part: str) -> tuple[str | tuple[int, str], ...]:
-    pieces: list[str | tuple[int, str]] = []
-    for i, piece in enumerate(re.split(r"([0-9]+)", part)):
-        digits = piece.lstrip("0")
-        pieces.append((len(digits), digits) if i % 2 else piece)
-    return tuple(pieces)

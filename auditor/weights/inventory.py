@@ -1,11 +1,11 @@
 """The tensors of all files of a version together: shards, copies, clashing names."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
+from auditor.naming import natural
 from auditor.records import FileFailure, FileRecord, Reading, Skip, SourceFile
 from auditor.weights.formats import Contents
 from auditor.weights.shards import disagreements, missing_shards
@@ -75,14 +75,6 @@ def merge(parts: Sequence[Part], indices: Sequence[SourceFile]) -> Inventory:
             globals=tuple(name for part in plain for name in part.contents.globals),
         ),
     )
-
-
-def natural(name: str) -> list[tuple[bool, int, str]]:
-    """A sort key that takes digits as numbers: ``h.2`` before ``h.10``."""
-    return [
-        (digits != "", int(digits[:300] or 0), text)
-        for text, digits in re.findall(r"([^0-9]+)|([0-9]+)", name)
-    ]
 
 
 def _failure(part: Part) -> FileFailure:
