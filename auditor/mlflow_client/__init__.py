@@ -58,14 +58,19 @@ def connect(uri: str, *, to: type[AuditorError] = SourceError) -> Client:
     if file is not None and not file.exists():
         raise to(f"there is no MLflow database at {file}; check `uri`, or register a model first")
     with translated(uri, "connecting", to=to):
-        return _client(uri)
+        return _client(uri, file.stat().st_ino if file is not None else None)
 
 
 @lru_cache(maxsize=8)
-def _client(uri: str) -> Client:
+def _client(uri: str, inode: int | None) -> Client:
+    """One client for each address; a file that was made again is another database."""
     from mlflow.tracking import MlflowClient  # noqa: PLC0415 - after QUIET is set
 
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    client: Client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    if inode is not None:  # mlflow keeps its connections for good, those to deleted files too
+        for store in (client._tracking_client.store, client._get_registry_client().store):
+            store.engine.dispose()
+    return client
 
 
 def database(uri: str) -> Path | None:

@@ -93,9 +93,14 @@ class Mlflow:
         found = client.get_experiment_by_name(self.experiment)
         if found is not None:
             return str(found.experiment_id)
-        file = database(self.uri)  # without a server mlflow would use the current folder
-        place = file.absolute().parent / "mlruns" / self.experiment if file else None
-        return str(client.create_experiment(self.experiment, str(place) if place else None))
+        return str(client.create_experiment(self.experiment, self._artifacts()))
+
+    def _artifacts(self) -> str | None:
+        """Beside the database file; without a server mlflow would use the current folder."""
+        file = database(self.uri)
+        if file is None:
+            return None
+        return (file.absolute().parent / "mlartifacts" / self.experiment.lstrip("/")).as_uri()
 
     def _link(self, experiment: str, run_id: str) -> str:
         """Where the report is read: in the UI of a server, else its artifact address."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from auditor.errors import GoneError, SourceError
 from auditor.mlflow_client import Client, connect, existing, redact, translated
-from auditor.mlflow_client.artifacts import Artifacts, trim
+from auditor.mlflow_client.artifacts import Artifacts
 from auditor.mlflow_client.places import locate
 from auditor.records import ModelVersion, Seen, SourceFile, VersionId
 from auditor.weights import role_of
@@ -111,10 +111,6 @@ class Mlflow:
             SourceFile(file.name, role_of(file.name), file.size or 0, partial(store.open, file))
             for file in found
         ]
-
-    def trim(self, quota: int) -> int:
-        """Remove fetched files, the one not wanted for longest first, down to `quota` bytes."""
-        return trim(self.cache, quota)
 
     def _made(self, client: Client, since: int | None) -> list[Any]:
         """Records of all versions made since then, each once."""

@@ -228,6 +228,25 @@ def test_changed_numbers_go_to_a_new_run_and_the_old_one_says_so(server):
     assert server.state() == twice
 
 
+def test_another_judgement_of_the_same_numbers_is_shown_in_the_same_run(server):
+    version = server.register(server.model(), WEIGHTS)
+    first = about(version, factory.passing())
+    policy = {"name": "strict", "hash": "0123456789abcdef"}
+    second = later(first, id="judged-again", reason="Stricter now", verdict="REVIEW", policy=policy)
+    for document in (first, second):
+        Mlflow(server.uri).write(document)
+    shown = version_of(server, version).tags
+    assert shown["auditor.verdict"] == "REVIEW"
+    assert shown["auditor.reason"] == "Stricter now"
+    assert shown["auditor.policy"] == "strict 0123456789ab"
+    assert shown["auditor.audited_at"] == second["timing"]["started_at"]
+    (run,) = audit_runs(server, version)
+    assert run.data.tags["auditor.verdict"] == "REVIEW"
+    assert run.data.tags["auditor.audit"] == "judged-again"
+    folder = server.artifacts / run.info.experiment_id / run.info.run_id / "artifacts"
+    assert json.loads((folder / "audit.json").read_text("utf-8")) == second
+
+
 def test_an_audit_of_a_deleted_version_is_nobodys_any_more(server):
     name = server.model()
     version = server.register(name, WEIGHTS)

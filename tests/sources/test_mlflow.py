@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from auditor.errors import GoneError, RefusedError, SourceError
+from auditor.mlflow_client.artifacts import trim
 from auditor.mlflow_client.places import below
 from auditor.sources.mlflow import Mlflow
 from tests.mlflow_server import Server, free_port, running
@@ -247,12 +248,12 @@ def test_the_file_not_wanted_for_longest_is_removed_first(server, tmp_path):
         files[number].open().close()
     for path in server.artifacts.glob(f"**/{version.run_id}/**/*.bin"):
         path.unlink()  # from now on only what is kept can be opened
-    assert here.trim(250) == 100
+    assert trim(here.cache, 250) == 100
     files[0].open().close()
     files[2].open().close()
     with pytest.raises(SourceError):
         files[1].open()
-    assert here.trim(0) == 200
+    assert trim(here.cache, 0) == 200
 
 
 # --- what may be fetched ------------------------------------------------------------------------
