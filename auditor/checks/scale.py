@@ -1,6 +1,7 @@
 """Checks on how large a layer is and how many directions it uses."""
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,20 +13,22 @@ from auditor.records import Finding, LayerRecord, Severity
 
 MIN_KIN = 8  # a robust z-score of fewer layers says nothing
 MAD_TO_SD = 1.4826  # for a normal distribution
+LEAST_SPREAD = 0.1  # of log10: blocks trained alike differ by less, and a factor of 1.1 is none
 
 
 def robust_z(case: Case) -> dict[str, float]:
-    r"""How far each layer's log spectral norm lies from the others of its kind.
+    r"""How far each layer's log spectral norm lies from the others of its module kind.
 
-    .. math:: z = (x - \mathrm{median}) / (1.4826\,\mathrm{MAD})
+    .. math:: z = (x - \mathrm{median}) / \max(1.4826\,\mathrm{MAD}, 0.1)
 
-    Unchanged by scaling the whole model. Layers of kinds with fewer than `MIN_KIN` layers
-    have no score; neither have layers whose kind does not vary at all.
+    The same module in every block is one kind: names that differ only in their numbers.
+    Unchanged by scaling the whole model. Kinds with fewer than `MIN_KIN` layers have no
+    score.
     """
-    kin: dict[str, list[LayerRecord]] = defaultdict(list)
+    kin: dict[tuple[str, str], list[LayerRecord]] = defaultdict(list)
     for layer in case.layers:
         if math.isfinite(layer.metrics["log_spectral_norm"]):
-            kin[layer.kind].append(layer)
+            kin[layer.kind, module(layer.name)].append(layer)
     return {
         name: z
         for group in kin.values()
@@ -34,12 +37,20 @@ def robust_z(case: Case) -> dict[str, float]:
     }
 
 
+def module(name: str) -> str:
+    """What a layer is, wherever it stands.
+
+    >>> module("h.11.mlp.c_fc.weight")
+    'h.#.mlp.c_fc.weight'
+    """
+    return re.sub(r"[0-9]+", "#", name)
+
+
 def _scores(group: list[LayerRecord]) -> dict[str, float]:
     values = [layer.metrics["log_spectral_norm"] for layer in group]
     centre = median(values)
-    spread = MAD_TO_SD * median(abs(value - centre) for value in values)
-    if spread == 0.0:
-        return {}
+    mad = median(abs(value - centre) for value in values)
+    spread = max(MAD_TO_SD * mad, LEAST_SPREAD)
     return {layer.name: (layer.metrics["log_spectral_norm"] - centre) / spread for layer in group}
 
 
@@ -174,9 +185,10 @@ def _scale_findings(
             yield Finding(
                 severity=severity,
                 layer=layer.name,
-                message=f"{layer.name} is far {word} than the other {layer.kind} layers: "
+                message=f"{layer.name} is far {word} than its like in the other blocks: "
                 f"log10 spectral norm {norm:.2f}, robust z {z:+.1f}",
-                rule=f"robust z of log10 spectral norm among its kind at {z_limit:+g} or beyond",
+                rule=f"robust z of log10 spectral norm among the same module of all blocks at "
+                f"{z_limit:+g} or beyond",
                 limit=z_limit,
                 value=z,
                 evidence={"log_spectral_norm": norm, "z": z},

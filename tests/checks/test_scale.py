@@ -42,14 +42,28 @@ def test_the_message_says_how_many_times_smaller():
 def outlier(size, value):
     norms = [1.0 + 0.1 * (i % 5) for i in range(size - 1)]
     layers = [layer(f"h.{i}", i, log_spectral_norm=norm) for i, norm in enumerate(norms)]
-    return (*layers, layer("odd", size, log_spectral_norm=value))
+    return (*layers, layer("h.99", size, log_spectral_norm=value))
 
 
 def test_without_a_baseline_a_layer_is_judged_among_its_kind():
     (finding,) = ScaleCollapse()(Case(outlier(12, -1.0)))
-    assert finding.layer == "odd"
+    assert finding.layer == "h.99"
     assert not list(ScaleExplosion()(Case(outlier(12, -1.0))))
-    assert [f.layer for f in ScaleExplosion()(Case(outlier(12, 4.0)))] == ["odd"]
+    assert [f.layer for f in ScaleExplosion()(Case(outlier(12, 4.0)))] == ["h.99"]
+
+
+def test_layers_of_other_modules_are_no_measure():
+    """Twelve wide layers say nothing about a narrow one of another name."""
+    *wide, narrow = outlier(13, -1.0)
+    (renamed,) = (layer("attn.proj", log_spectral_norm=narrow.metrics["log_spectral_norm"]),)
+    assert not list(ScaleCollapse()(Case((*wide, renamed))))
+
+
+def test_blocks_that_hardly_differ_do_not_make_a_small_difference_large():
+    norms = [1.0 + 0.001 * (i % 3) for i in range(12)]
+    layers = [layer(f"h.{i}", i, log_spectral_norm=norm) for i, norm in enumerate(norms)]
+    assert not list(ScaleCollapse()(Case((*layers, layer("h.99", log_spectral_norm=0.6)))))
+    assert list(ScaleCollapse()(Case((*layers, layer("h.99", log_spectral_norm=0.4)))))
 
 
 def test_fewer_than_eight_layers_of_a_kind_say_nothing():
