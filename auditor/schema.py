@@ -1,7 +1,8 @@
 """The published JSON Schema of the audit document and of what ``analyze --json`` prints.
 
 Every object is closed: a key that is not described is a mistake. Metric columns come from
-the table of metrics, so a new metric is described as soon as it exists.
+the table of metrics, so a new metric is described as soon as it exists. ``docs/`` holds both
+schemas as files, as ``auditor config schema audit`` prints them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 from auditor import metrics
 from auditor.compare import SPECTRA, WEIGHTS
 from auditor.document import SCHEMA
-from auditor.records import Level, Origin, Severity, Verdict
+from auditor.records import Level, Origin, Settings, Severity, Verdict
 
 Schema = dict[str, Any]
 
@@ -20,6 +21,7 @@ NUMBER: Schema = {"type": "number"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 FLAG: Schema = {"type": "boolean"}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
+ALWAYS = Settings(bootstrap=0, mp_fit=False, randomize=False)  # what any analysis measures
 CHANGES = ("d_alpha", "d_alpha_error", "d_log_spectral_norm", "d_log_norm", "d_stable_rank")
 
 
@@ -40,7 +42,7 @@ def audit() -> Schema:
                 "decision": {"type": "null"},
                 "gate": _list(_condition()),
                 "counts": _counts(),
-                **_table(),
+                **_table(Settings()),
                 "comparison": _maybe(_comparison()),
                 "trend": _list(_trend()),
                 "findings": _list(_finding()),
@@ -57,12 +59,13 @@ def analysis() -> Schema:
     return {
         "$schema": DIALECT,
         "title": "Auditor analysis",
-        **_object({**_table(), "analyzer": _analyzer()}),
+        **_object({**_table(ALWAYS), "analyzer": _analyzer()}),
     }
 
 
 def _object(properties: Mapping[str, Schema], optional: Iterable[str] = ()) -> Schema:
-    required = [name for name in properties if name not in set(optional)]
+    left_out = set(optional)
+    required = [name for name in properties if name not in left_out]
     return {
         "type": "object",
         "properties": dict(properties),
@@ -73,6 +76,11 @@ def _object(properties: Mapping[str, Schema], optional: Iterable[str] = ()) -> S
 
 def _list(items: Schema) -> Schema:
     return {"type": "array", "items": items}
+
+
+def _tuple(*items: Schema) -> Schema:
+    count = len(items)
+    return {"type": "array", "prefixItems": list(items), "minItems": count, "maxItems": count}
 
 
 def _map(values: Schema) -> Schema:
@@ -121,19 +129,24 @@ def _counts() -> Schema:
     return _object({**dict.fromkeys(numbers, COUNT), "findings": origins})
 
 
-def _table() -> dict[str, Schema]:
+def _table(settings: Settings) -> dict[str, Schema]:
     row = _object({"mean": NUMBER, "median": NUMBER, "p5": NUMBER, "p95": NUMBER, "n": COUNT})
     skip = _object({"name": TEXT, "shape": _list(COUNT), "reason": TEXT})
-    return {"summary": _map(row), "layers": _list(_layer()), "skipped": _list(skip)}
+    return {"summary": _map(row), "layers": _list(_layer(settings)), "skipped": _list(skip)}
 
 
 def _columns(names: Iterable[str]) -> dict[str, Schema]:
     return {name: _maybe(NUMBER) for name in names}
 
 
-def _layer() -> Schema:
-    names = [metric.name for metric in metrics.ALL]
-    trap = _object({"lambda": NUMBER, "edge": NUMBER, "entries": _list(_list(NUMBER))})
+def _layer(settings: Settings) -> Schema:
+    columns = {
+        metric.name: {**_maybe(NUMBER), "title": metric.label, "description": metric.summary}
+        for metric in metrics.ALL
+    }
+    always = {metric.name for metric in metrics.columns(settings)}
+    entry = _tuple(COUNT, COUNT, NUMBER)
+    trap = _object({"lambda": NUMBER, "edge": NUMBER, "entries": _list(entry)})
     fixed = {
         "name": TEXT,
         "index": COUNT,
@@ -152,7 +165,7 @@ def _layer() -> Schema:
         "traps": _list(trap),
         "spectrum": _maybe(_histogram()),
     }
-    return _object({**fixed, **_columns(names)}, optional=names)
+    return _object({**fixed, **columns}, optional=columns.keys() - always)
 
 
 def _histogram() -> Schema:
@@ -173,7 +186,7 @@ def _comparison() -> Schema:
             "layers": _list(_object(layer)),
             "added": _list(TEXT),
             "removed": _list(TEXT),
-            "renamed": _list(_list(TEXT)),
+            "renamed": _list(_tuple(TEXT, TEXT)),
             "note": TEXT,
         }
     )
@@ -202,7 +215,7 @@ def _finding() -> Schema:
             "layer": _maybe(TEXT),
             "limit": _maybe(NUMBER),
             "value": _maybe(NUMBER),
-            "interval": _maybe(_list(_maybe(NUMBER))),
+            "interval": _maybe(_tuple(_maybe(NUMBER), _maybe(NUMBER))),
             "evidence": {"type": "object"},
             "origin": {"enum": [str(origin) for origin in Origin]},
             "waiver": _maybe(TEXT),
