@@ -25,15 +25,6 @@ class Decision:
     at: datetime
 
 
-def find(session: Session, source: str, model: str, version: str) -> ModelVersion | None:
-    """The newest version of that name."""
-    query = select(VersionRow).where(
-        VersionRow.source == source, VersionRow.model == model, VersionRow.version == version
-    )
-    row = session.scalar(query.order_by(*newest_first()).limit(1))
-    return None if row is None else row.record
-
-
 def may_be_baseline(session: Session, version: ModelVersion) -> bool:
     """Whether a version can be compared with."""
     query = _sound().where(VersionRow.identity == version.identity)

@@ -14,7 +14,7 @@ from auditor.errors import AuditorError
 from auditor.ledger import audits, deliveries, history, measurements, watching, work
 from auditor.ledger.deliveries import Delivery
 from auditor.ledger.history import Decision
-from auditor.ledger.models import OPEN, State
+from auditor.ledger.models import State
 from auditor.ledger.opening import open_engine
 from auditor.ledger.watching import SourceState
 from auditor.ledger.work import Claim, Problem
@@ -99,7 +99,7 @@ class Ledger:
             return watching.backfill(session, source, model, versions)
 
     def older(self, source: str, model: str | None, versions: int | None) -> list[ModelVersion]:
-        """The versions that `backfill` with the same arguments would let wait, newest first."""
+        """What `backfill` would let wait, newest first."""
         with self._read() as session:
             return watching.older(session, source, model, versions)
 
@@ -162,11 +162,6 @@ class Ledger:
         with self._write() as session:
             work.end(session, version, State.REFUSED, reason)
 
-    def waiting(self) -> int:
-        """How many versions wait for an audit or are in one."""
-        found = self.states()
-        return sum(found[state] for state in OPEN)
-
     def states(self) -> dict[str, int]:
         """How many versions are in which state; a state nobody is in has 0."""
         with self._read() as session:
@@ -220,11 +215,6 @@ class Ledger:
         """The audit whose document has this id."""
         with self._read() as session:
             return audits.by_id(session, audit_id)
-
-    def find(self, source: str, model: str, version: str) -> ModelVersion | None:
-        """The version of that name, the newest one where the name was used again."""
-        with self._read() as session:
-            return history.find(session, source, model, version)
 
     def may_be_baseline(self, version: ModelVersion) -> bool:
         """Whether a version can be compared with.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from auditor.document import Document, document
+from auditor.ledger import Ledger
 from auditor.records import (
     Audit,
     Comparison,
@@ -35,6 +36,12 @@ def version(number: int | str, model: str = "digits", *, day: float | None = Non
         location=f"runs:/{model}-{number}/model",
         facts={"run_id": f"r{number}"},
     )
+
+
+def waiting(ledger: Ledger) -> int:
+    """How many versions wait for an audit or are in one."""
+    found = ledger.states()
+    return found["pending"] + found["running"]
 
 
 def versions(*numbers: int, model: str = "digits") -> list[ModelVersion]:

@@ -18,6 +18,7 @@ from tests.ledger.makers import (
     layer,
     version,
     versions,
+    waiting,
     with_origin,
 )
 
@@ -48,7 +49,7 @@ def test_saving_settles_the_claim_and_queues_each_sink_once(ledger):
     claim = ledger.claim(START, lease=HOUR, owner="me")
     ledger.save(claim.version, audited(claim.version), sinks=["a", "b", "a"], at=START)
     assert ledger.owners() == []
-    assert ledger.waiting() == 0
+    assert waiting(ledger) == 0
     assert [delivery.sink for delivery in ledger.due(START)] == ["a", "b"]
 
 
@@ -123,7 +124,7 @@ def test_document_with_an_undefined_number_in_it_is_refused_whole(ledger):
     with pytest.raises(Exception, match="not JSON compliant"):
         ledger.save(version(1), document, sinks=["files"], at=START)
     assert ledger.latest(version(1)) is None
-    assert ledger.waiting() == 1
+    assert waiting(ledger) == 1
     assert ledger.due(START) == []
 
 
@@ -135,9 +136,9 @@ def test_document_is_plain_json_in_the_file(ledger, rows):
 
 
 def test_version_audited_by_hand_is_remembered(ledger):
-    assert ledger.find("mlflow", "digits", "1") is None
+    assert ledger.latest(version(1)) is None
     ledger.save(version(1), audited(version(1)), sinks=[], at=START)
-    assert ledger.find("mlflow", "digits", "1") == version(1)
+    assert ledger.previous(version(2)) == version(1)
     assert ledger.states()["done"] == 1
 
 

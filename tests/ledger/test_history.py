@@ -95,12 +95,6 @@ def test_decisions_are_added_and_the_newest_counts(ledger):
     assert ledger.decision(version(2)) is None
 
 
-def test_name_used_again_finds_the_newest_version_of_it(ledger):
-    ledger.note("mlflow", [version(1, day=1), version(1, day=8)], None, None, START)
-    assert ledger.find("mlflow", "digits", "1") == version(1, day=8)
-    assert ledger.find("hub", "digits", "1") is None
-
-
 def test_same_weights_are_found_in_the_newest_earlier_version(ledger):
     for number in (1, 2, 4):
         save(ledger, version(number), weights="same")

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from auditor.errors import AuditorError, ConfigError
 from auditor.ledger import Ledger, opening
 from auditor.ledger.models import Base
-from tests.ledger.makers import HOUR, START, audited, version, versions
+from tests.ledger.makers import HOUR, START, audited, version, versions, waiting
 
 SPAWN = multiprocessing.get_context("forkserver")
 
@@ -29,7 +29,7 @@ def test_what_was_written_is_there_after_opening_again(url):
     first.close()
     second = Ledger.open(url)
     assert second.cursor("mlflow") == "here"
-    assert second.waiting() == 2
+    assert waiting(second) == 2
     second.close()
 
 
@@ -157,7 +157,7 @@ def test_processes_may_open_a_new_ledger_at_the_same_time(url):
         worker.join()
     assert [worker.exitcode for worker in workers] == [0] * 4
     ledger = Ledger.open(url)
-    assert ledger.waiting() == 4
+    assert waiting(ledger) == 4
     ledger.close()
 
 
@@ -187,7 +187,7 @@ def test_ledger_that_vanished_is_one_sentence(url, tmp_path):
     ledger.close()
     Path(tmp_path / "auditor.db").unlink()
     with pytest.raises(AuditorError, match=r"ledger sqlite://.* cannot be used now: no such table"):
-        ledger.waiting()
+        waiting(ledger)
     ledger.close()
 
 

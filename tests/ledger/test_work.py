@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from auditor.errors import UsageError
 from auditor.ledger import Ledger
 from auditor.records import ModelVersion, Verdict
-from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, version, versions
+from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, version, versions, waiting
 
 Row = dict[str, Any]
 
@@ -153,7 +153,7 @@ def test_states_and_waiting_count_every_version_once(ledger):
         "pending": 2,
         "running": 1,
     }
-    assert ledger.waiting() == 3
+    assert waiting(ledger) == 3
 
 
 def test_problems_are_what_failed_is_gone_or_was_refused(ledger):
