@@ -21,7 +21,6 @@ from auditor.records import (
     LayerRecord,
     ModelVersion,
     Reading,
-    Settings,
     SourceFile,
     Trend,
     Verdict,
@@ -59,12 +58,17 @@ class Examiner:
         chosen: Chosen | None,
         trend: Sequence[Trend] = (),
     ) -> Audit:
-        """Measure, compare, judge. The same weights, baseline and policy give the same verdict."""
+        """Measure, compare, judge.
+
+        The same weights, baseline and policy, with the same waivers in force on the day,
+        give the same verdict.
+        """
         started_at, start = self.clock(), time.perf_counter()
         with _opened(chosen) as baseline:
             measured = measure_version(inventory, baseline, self.bench)
         case = Case(measured.layers, measured.skipped, inventory.reading, measured.comparison)
-        judgement = judge(case, self.policy, self._before(chosen, measured))
+        before, model, day = self._before(chosen, measured), version.id.series, started_at.date()
+        judgement = judge(case, self.policy, before, model=model, as_of=day)
         return Audit(
             version=version,
             reading=inventory.reading,
@@ -76,7 +80,7 @@ class Examiner:
             verdict=judgement.verdict,
             reason=judgement.reason,
             policy=self.policy.name,
-            policy_hash=self.policy.hash,
+            policy_hash=self.policy.hash(model, day),
             settings=self.bench.settings,
             started_at=started_at,
             seconds=round(time.perf_counter() - start, 3),
@@ -85,6 +89,7 @@ class Examiner:
 
     def unexamined(self, version: ModelVersion, reason: str) -> Audit:
         """The audit of a version whose files could not be had: INCOMPLETE, with the reason."""
+        started_at = self.clock()
         return Audit(
             version=version,
             reading=Reading(files=(), bytes_read=0),
@@ -96,9 +101,9 @@ class Examiner:
             verdict=Verdict.INCOMPLETE,
             reason=reason,
             policy=self.policy.name,
-            policy_hash=self.policy.hash,
+            policy_hash=self.policy.hash(version.id.series, started_at.date()),
             settings=self.bench.settings,
-            started_at=self.clock(),
+            started_at=started_at,
             seconds=0.0,
         )
 
@@ -130,16 +135,17 @@ def _baseline(chosen: Chosen, stack: ExitStack) -> Baseline:
     return Baseline(chosen.version, {tensor.name: tensor for tensor in found.tensors}, layers)
 
 
-def can_stand(earlier: Document, policy: Policy, settings: Settings) -> bool:
-    """Whether an earlier audit of the same weights can be repeated as it is.
+def can_stand(earlier: Document, version: ModelVersion, examiner: Examiner) -> bool:
+    """Whether an earlier audit of a version's weights can be repeated as it is.
 
-    It can if nothing it rests on has changed: policy, metric set, settings. INCOMPLETE is
-    never repeated: what could not be read then may be readable now.
+    It can if nothing it rests on has changed: policy, waivers in force today, metric set,
+    settings. INCOMPLETE is never repeated: what could not be read then may be readable now.
     """
+    policy_hash = examiner.policy.hash(version.id.series, examiner.clock().date())
     return bool(
         earlier["verdict"] != Verdict.INCOMPLETE
-        and earlier["policy"]["hash"] == policy.hash
-        and earlier["analyzer"] == analyzer(settings)
+        and earlier["policy"]["hash"] == policy_hash
+        and earlier["analyzer"] == analyzer(examiner.bench.settings)
     )
 
 

@@ -118,10 +118,9 @@ def examine(version: ModelVersion, app: App) -> Document:
     with opened(source.files(version), version.uri) as inventory:
         trend = app.ledger.trend(version, TREND)
         earlier = app.ledger.same_weights(version, inventory.reading.digest)
-        examiner = app.examiner
-        if earlier and can_stand(earlier, examiner.policy, examiner.bench.settings):
+        if earlier and can_stand(earlier, version, app.examiner):
             return repeated(earlier, version, trend, app.clock())
-        return document(examiner.examine(version, inventory, choose(version, app), trend))
+        return document(app.examiner.examine(version, inventory, choose(version, app), trend))
 
 
 def choose(version: ModelVersion, app: App) -> Chosen | None:

@@ -22,6 +22,7 @@ from auditor.records.findings import (
     Origin,
     Severity,
     Verdict,
+    Waiver,
 )
 from auditor.records.layers import (
     Comparison,
@@ -72,4 +73,5 @@ __all__ = [
     "Trend",
     "Verdict",
     "VersionId",
+    "Waiver",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -57,7 +58,7 @@ class Finding:
     check: str = ""  # signed by `checks.examine`; a check does not name itself
     level: Level = Level.OFF  # given by the policy
     origin: Origin = Origin.NEW
-    waiver: str = ""
+    waiver: str = ""  # of origin waived: until when, by whom and why
     meaning: str = ""  # what the symptom means, in two sentences, from the check
     advice: str = ""  # what to try, from the check
 
@@ -65,6 +66,25 @@ class Finding:
     def key(self) -> tuple[str, str | None]:
         """The same symptom in another version has the same key."""
         return self.check, self.layer
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A person answers for a finding, for a while: it stays listed and does not gate.
+
+    Patterns are those of a shell (``*``, ``?``, ``[ab]``), and case matters.
+    """
+
+    check: str
+    model: str  # pattern of `VersionId.series`: "source:name"
+    reason: str
+    owner: str
+    expires: date  # the last day it holds, in UTC
+    layer: str | None = None  # pattern of where; None: only findings about the whole version
+
+    def __str__(self) -> str:
+        said = f"until {self.expires:%Y-%m-%d} by {self.owner}: {self.reason}"
+        return " ".join(said.split())
 
 
 @dataclass(frozen=True, slots=True)

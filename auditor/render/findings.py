@@ -1,6 +1,7 @@
 """Findings as a reader meets them: worst first, each with its numbers, meaning and next step."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ GROUPS = (
     "Findings",
     "For information",
     "Seen only by a newer analyzer",
-    "Accepted",
+    "Accepted or waived",
     "Fixed since the baseline",
 )
 
@@ -153,7 +154,7 @@ def _facts(
         if name not in told and value is not None:
             yield name.replace("_", " "), plain(value)
     if finding["waiver"]:
-        yield "Accepted", finding["waiver"]
+        yield "Waived", finding["waiver"]
 
 
 def _measured(finding: Mapping[str, Any]) -> str:
@@ -227,13 +228,24 @@ def waiver(document: Document, finding: Mapping[str, Any]) -> str:
     lines = [
         "waivers:",
         f"  - check: {finding['check']}",
-        f"    model: {quoted(model['source'] + ':' + model['name'])}",
-        *([f"    layer: {quoted(finding['layer'])}"] if finding["layer"] else []),
+        f"    model: {quoted(literal(model['source'] + ':' + model['name']))}",
+        *([f"    layer: {quoted(literal(finding['layer']))}"] if finding["layer"] else []),
         '    reason: ""  # required: why this is acceptable',
         '    owner: ""   # required: who answers for it',
         f"    expires: {started + timedelta(days=WAIVER_DAYS):%Y-%m-%d}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def literal(name: str) -> str:
+    """A pattern that a policy file takes for this name and no other.
+
+    Examples
+    --------
+    >>> print(literal("blocks[0].w*"), literal("${HOME}"))
+    blocks[[]0].w[*] $${HOME}
+    """
+    return re.sub(r"[*?[]", r"[\g<0>]", name).replace("${", "$${")
 
 
 def quoted(text: str) -> str:

@@ -171,12 +171,15 @@ def _tiles(document: Document) -> Iterator[Tile]:
         return Tile(f"{len(found):,}", words, note or listed(_places(found)))
 
     yield tile("new findings", _severities(by_origin.get("new", [])), "new")
-    if document["comparison"] is not None:
+    compared = document["comparison"] is not None
+    if compared:
         yield tile("fixed", "", "fixed")
         yield tile("carried over, not accepted", "", "open")
-        accepted = by_origin.get("accepted", []) + by_origin.get("waived", [])
-        notes = dict.fromkeys(f["waiver"] for f in accepted if f["waiver"])
-        yield tile("accepted", "; ".join(notes), "accepted", "waived")
+        yield tile("accepted", "", "accepted")
+    if compared or "waived" in by_origin:
+        waivers = dict.fromkeys(f["waiver"] for f in by_origin.get("waived", []))
+        yield tile("waived", listed(waivers), "waived")
+    if compared:
         yield tile("seen only by a newer analyzer", "these do not gate", "analyzer")
     yield _coverage(document)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from auditor.checks.base import Case
 from auditor.document import Document, document
-from auditor.policy import Before, judge, preset
+from auditor.policy import Before, Policy, judge, preset
 from auditor.records import (
     Audit,
     Comparison,
@@ -31,6 +31,8 @@ from auditor.records import (
 )
 
 CREATED = datetime(2026, 3, 2, 10, 0, 5, tzinfo=UTC)
+AUDITED = CREATED + timedelta(days=30)
+RECOMMENDED = preset("recommended")
 HOSTILE = (
     "</script><script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>'",
@@ -182,16 +184,19 @@ def audit(
     skipped: Sequence[Skip] = (),
     comparison: Comparison | None = None,
     before: Before | None = None,
-    policy: str = "recommended",
+    policy: Policy = RECOMMENDED,
     of: ModelVersion | None = None,
     reading: Reading | None = None,
 ) -> Audit:
     """An audit as the pipeline makes it, judged by the checks and policies that ship."""
     file = FileRecord("model.safetensors", 1_234_567, sha256(b"weights").hexdigest(), verified=True)
     reading = reading or Reading((file,), 1_234_567)
-    judged = judge(Case(layers, skipped, reading, comparison), preset(policy), before)
+    of = of or version()
+    who, day = of.id.series, AUDITED.date()
+    case = Case(layers, skipped, reading, comparison)
+    judged = judge(case, policy, before, model=who, as_of=day)
     return Audit(
-        version=of or version(),
+        version=of,
         reading=reading,
         layers=tuple(layers),
         skipped=tuple(skipped),
@@ -200,10 +205,10 @@ def audit(
         gate=judged.gate,
         verdict=judged.verdict,
         reason=judged.reason,
-        policy=policy,
-        policy_hash=preset(policy).hash,
+        policy=policy.name,
+        policy_hash=policy.hash(who, day),
         settings=Settings(),
-        started_at=CREATED + timedelta(days=30),
+        started_at=AUDITED,
         seconds=12.34,
     )
 
@@ -217,7 +222,7 @@ def passing() -> Document:
     return document(audit([layer(f"fc{i}.weight", i) for i in (1, 2, 3)], skipped=BIASES))
 
 
-def reviewed() -> Document:
+def reviewed(policy: Policy = RECOMMENDED) -> Document:
     """Against a baseline: one layer over-trained since, with traps; one finding fixed."""
     old = [layer(f"fc{i}.weight", i, alpha=3.1) for i in (1, 2, 3)]
     old[2] = layer("fc3.weight", 3, random_like=1.0)
@@ -228,10 +233,10 @@ def reviewed() -> Document:
         small_layer("head.weight", 4),
     ]
     comparison = compared(new, {item.name: item for item in old}, version(number="3"))
-    known = judge(Case(old), preset("recommended")).findings
-    return document(
-        audit(new, skipped=BIASES, comparison=comparison, before=Before(findings=known))
-    )
+    earlier = version(number="3").id.series
+    known = judge(Case(old), RECOMMENDED, model=earlier, as_of=CREATED.date()).findings
+    before = Before(findings=known)
+    return document(audit(new, skipped=BIASES, comparison=comparison, before=before, policy=policy))
 
 
 def blocked() -> Document:
@@ -255,10 +260,10 @@ def incomplete() -> Document:
         PickleGlobal("extra.pt", "my.own.Module", dangerous=False),
     )
     reading = Reading((), 4096, failures, names)
-    return document(audit(reading=reading, policy="observe"))
+    return document(audit(reading=reading, policy=preset("observe")))
 
 
-def hostile() -> Document:
+def hostile(policy: Policy = RECOMMENDED) -> Document:
     """Every name a model, file or tensor has is chosen by an attacker."""
     layers = [layer(name, i, alpha=1.5) for i, name in enumerate(HOSTILE)]
     names = [PickleGlobal(name, name, dangerous=True) for name in HOSTILE]
@@ -277,7 +282,10 @@ def hostile() -> Document:
     skipped = [Skip(name + ".bias", (3,), name) for name in HOSTILE]
     baseline = version(HOSTILE[0], HOSTILE[3])
     comparison = compared(layers, {}, baseline, added=HOSTILE, removed=HOSTILE, note=HOSTILE[0])
-    return document(audit(layers, skipped=skipped, comparison=comparison, of=of, reading=reading))
+    made = audit(
+        layers, skipped=skipped, comparison=comparison, of=of, reading=reading, policy=policy
+    )
+    return document(made)
 
 
 def large(blocks: int = 32) -> Document:

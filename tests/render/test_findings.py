@@ -104,6 +104,15 @@ def test_any_name_survives_the_waiver(name):
     assert YAML(typ="safe").load(quoted(name)) == name
 
 
+def test_a_waived_finding_tells_by_whom_and_until_when_and_offers_no_other_waiver():
+    made = factory.blocked()["findings"][0]
+    waived = {**made, "origin": "waived", "waiver": "until 2026-12-01 by a.ruiz: known"}
+    (group,) = groups({**factory.blocked(), "findings": [waived]})
+    assert group.title == "Accepted or waived"
+    assert facts(group.told[0])["Waived"] == "until 2026-12-01 by a.ruiz: known"
+    assert group.told[0].waiver == ""
+
+
 def test_many_findings_are_all_there_but_only_the_first_are_told_at_length():
     document = factory.blocked()
     made = document["findings"][0]

@@ -1,13 +1,26 @@
 """What the page says, before any template."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from auditor.document import document
+from auditor.records import Waiver
 from auditor.render.layers import why_not_judged
 from auditor.render.view import page
 from tests.render import factory
 
+WAIVER = Waiver(
+    check="over_trained",
+    model="mlflow:digits",
+    layer="fc1.weight",
+    reason="distilled on purpose",
+    owner="a.ruiz",
+    expires=factory.AUDITED.date() + timedelta(days=30),
+)
+WAIVING = replace(factory.RECOMMENDED, waivers=(WAIVER,))
 ALL = ("passing", "reviewed", "blocked", "incomplete", "hostile")
 
 
@@ -51,11 +64,26 @@ def test_tiles_count_what_changed():
     assert "3 × vector" in tiles["matrices analysed"].note
 
 
+def test_a_tile_says_what_is_waived_until_when_and_by_whom():
+    found = factory.reviewed(WAIVING)
+    tiles = {tile.words: tile for tile in page(found).tiles}
+    assert tiles["waived"].value == "1"
+    assert tiles["waived"].note == "until 2026-05-01 by a.ruiz: distilled on purpose"
+    assert tiles["accepted"].value == "0"
+
+
+def test_what_is_waived_is_said_without_a_baseline_too():
+    layers = [factory.layer("fc1.weight", 1, alpha=1.5)]
+    of = page(document(factory.audit(layers, policy=WAIVING)))
+    assert {tile.words: tile.value for tile in of.tiles}["waived"] == "1"
+    assert of.groups[0].title == "Accepted or waived"
+
+
 def test_without_a_baseline_nothing_is_said_to_have_changed():
     of = page(factory.passing())
     assert of.baseline == ""
     assert of.changed == "What was found"
-    assert not {"fixed", "accepted"} & {tile.words for tile in of.tiles}
+    assert not {"fixed", "accepted", "waived"} & {tile.words for tile in of.tiles}
     assert "d_alpha" not in {column.key for column in of.table.columns}
 
 

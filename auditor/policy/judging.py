@@ -1,76 +1,18 @@
-"""What findings amount to: levels, origins, the gate, the verdict. Pure.
-
-A policy gives every check a level. A verdict follows from the findings that are *new*, or
-carried over and never accepted; see `judge`.
-"""
+"""From findings to the verdict: where each comes from, what is waived, what gates."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from dataclasses import dataclass, replace
+from datetime import date
+from fnmatch import fnmatchcase
 
 from auditor import checks
-from auditor.checks.base import Case, Check, name_of
+from auditor.checks.base import Case, name_of
 from auditor.document import coverage
-from auditor.records import Condition, Finding, Level, Origin, Reading, Verdict
+from auditor.policy.levels import ERROR, OFF, Policy
+from auditor.records import Condition, Finding, Origin, Reading, Verdict, Waiver
 
 MIN_COVERAGE = 0.95  # of the parameters of matrices; below it nothing can be green
-
-OFF, WARN, ERROR = Level.OFF, Level.WARN, Level.ERROR
-
-PRESET_NAMES = ("observe", "recommended", "strict")
-LEVELS: Mapping[str, tuple[Level, Level, Level]] = {  # one column per preset, in that order
-    "non_finite": (WARN, ERROR, ERROR),
-    "all_zero": (WARN, ERROR, ERROR),
-    "unsafe_pickle": (WARN, ERROR, ERROR),
-    "rank_collapse": (WARN, ERROR, ERROR),
-    "scale_collapse": (WARN, ERROR, ERROR),
-    "scale_explosion": (WARN, WARN, ERROR),
-    "over_trained": (WARN, WARN, ERROR),
-    "correlation_traps": (WARN, WARN, ERROR),
-    "random_like": (WARN, WARN, ERROR),
-    "under_trained": (OFF, OFF, WARN),
-    "large_change": (OFF, OFF, WARN),
-    "layers_changed": (OFF, OFF, WARN),
-    "alpha_shift": (OFF, OFF, WARN),
-    "implausible_power_law": (OFF, OFF, OFF),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A level for every check, with the check's thresholds."""
-
-    name: str
-    checks: tuple[Check, ...] = field(default_factory=lambda: tuple(c() for c in checks.ALL))
-    levels: Mapping[str, Level] = field(default_factory=dict)  # check name -> level; absent: off
-    baseline: Level = OFF  # what a version without a baseline amounts to
-
-    def level(self, check: str) -> Level:
-        """Level of a check by name."""
-        return self.levels.get(check, OFF)
-
-    @property
-    def hash(self) -> str:
-        """Differs between policies that could judge differently."""
-        levels = sorted((name, str(level)) for name, level in self.levels.items())
-        text = repr((levels, self.checks, str(self.baseline), checks.VERSION))
-        return sha256(text.encode()).hexdigest()[:16]
-
-
-def preset(name: str) -> Policy:
-    """One of the policies that ship: ``observe``, ``recommended`` or ``strict``.
-
-    Raises
-    ------
-    KeyError
-        If there is no such preset.
-    """
-    if name not in PRESET_NAMES:
-        raise KeyError(name)
-    column = PRESET_NAMES.index(name)
-    levels = {check: row[column] for check, row in LEVELS.items()}
-    return Policy(name, levels=levels, baseline=WARN if name == "strict" else OFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +39,38 @@ class Judgement:
     reason: str
 
 
-def judge(case: Case, policy: Policy, before: Before | None = None) -> Judgement:
+def judge(
+    case: Case, policy: Policy, before: Before | None = None, *, model: str, as_of: date
+) -> Judgement:
     """Findings with origin and level, the gate row by row, and the verdict.
 
     A version is BLOCK when a condition of level error fails on findings that are new or
-    were never accepted, INCOMPLETE when less than `MIN_COVERAGE` of its matrices was read
-    or a file cannot be parsed, REVIEW when a condition of level warn fails, else PASS; in
-    that precedence. The same case, policy and baseline give the same judgement.
+    were never accepted, and not waived, INCOMPLETE when less than `MIN_COVERAGE` of its
+    matrices was read or a file cannot be parsed, REVIEW when a condition of level warn
+    fails, else PASS; in that precedence. No waiver makes up for what was not read.
+
+    Parameters
+    ----------
+    case
+        What was measured.
+    policy
+        Levels, thresholds and waivers.
+    before
+        What was concluded about the baseline; None without one.
+    model
+        The version's model as waivers name it, ``source:name``.
+    as_of
+        The day of the judgement, in UTC; a waiver holds until the end of its last day.
+
+    Returns
+    -------
+    Judgement
+        The same for the same arguments.
     """
     found = checks.examine(case, policy.checks)
     renamed = {after: old for old, after in case.comparison.renamed} if case.comparison else {}
-    findings = tuple(
+    waivers = policy.in_force(model, as_of)
+    judged = (
         replace(
             finding,
             level=policy.level(finding.check),
@@ -115,6 +78,7 @@ def judge(case: Case, policy: Policy, before: Before | None = None) -> Judgement
         )
         for finding in found
     )
+    findings = tuple(_waived(finding, waivers) for finding in judged)
     gate = (*_conditions(findings, policy, before), *_general(case, policy))
     verdict = _verdict(gate)
     everything = (*findings, *_fixed(findings, before, renamed, policy))
@@ -139,11 +103,28 @@ def _origin(finding: Finding, before: Before | None, renamed: Mapping[str, str])
     stood = {known.key: known for known in before.findings if known.origin != Origin.FIXED}
     if key in stood:
         earlier = stood[key].origin
-        keeps = earlier in {Origin.ACCEPTED, Origin.WAIVED}
-        return Origin.ACCEPTED if before.accepted else earlier if keeps else Origin.OPEN
+        keeps = before.accepted or earlier == Origin.ACCEPTED
+        return Origin.ACCEPTED if keeps else Origin.OPEN  # a waiver that ended leaves it open
     if any(known.key == key for known in before.anew):
         return Origin.ANALYZER
     return Origin.NEW
+
+
+def _waived(finding: Finding, waivers: Iterable[Waiver]) -> Finding:
+    """The finding as waived by what covers it and holds longest, if it would gate."""
+    covering = [waiver for waiver in waivers if _covers(waiver, finding)]
+    if not covering or not gates(finding):
+        return finding
+    longest = max(covering, key=lambda waiver: waiver.expires)
+    return replace(finding, origin=Origin.WAIVED, waiver=str(longest))
+
+
+def _covers(waiver: Waiver, finding: Finding) -> bool:
+    if waiver.check != finding.check:
+        return False
+    if waiver.layer is None or finding.layer is None:
+        return waiver.layer == finding.layer
+    return fnmatchcase(finding.layer, waiver.layer)
 
 
 def _fixed(
@@ -159,7 +140,7 @@ def _fixed(
     for known in before.findings:
         level = policy.level(known.check)
         if known.key not in now and known.origin != Origin.FIXED and level != OFF:
-            yield replace(known, origin=Origin.FIXED, level=level)
+            yield replace(known, origin=Origin.FIXED, level=level, waiver="")
 
 
 def _conditions(
@@ -231,11 +212,13 @@ def _reason(
         return worst.message + (f"; and {more} more finding{'s' * (more > 1)}" if more else "")
     if verdict == Verdict.REVIEW:
         return next(f"failed: {row.condition}" for row in gate if not row.passed)
-    return _clean(case)
+    return _clean(case, findings)
 
 
-def _clean(case: Case) -> str:
+def _clean(case: Case, findings: Iterable[Finding]) -> str:
     layers = f"no known symptom in {len(case.layers)} layers"
+    if waived := sum(finding.origin == Origin.WAIVED for finding in findings):
+        layers += f" besides {waived} waived finding{'s' * (waived > 1)}"
     if case.comparison is None:
         return layers
     return f"{layers}, compared with version {case.comparison.baseline.id.version}"
