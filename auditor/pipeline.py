@@ -7,7 +7,7 @@ are remembered, deliveries are rows of their own.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -22,7 +22,7 @@ from auditor.weights import opened
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(hours=12)
+LEASE = timedelta(hours=2)  # renewed with finished layers; one layer takes less
 PAUSE = timedelta(minutes=1)  # doubled after every attempt
 MAX_ATTEMPTS = 3
 MAX_LOST = 5  # processes a version may take with it before it is given up
@@ -66,12 +66,18 @@ def once(app: App) -> Outcome:
     """Look at every source, audit what is waiting, deliver what is due."""
     outcome = Outcome()
     sweep(app, outcome)
-    while claim := app.ledger.claim(app.clock(), lease=LEASE, owner=app.owner):
+    while claim := _claim(app):
         visit(claim, app, outcome)
         deliver(app, outcome)
         app.tidy()
     deliver(app, outcome)
     return outcome
+
+
+def _claim(app: App) -> Claim | None:
+    """The next version to examine; those of sources no longer configured wait."""
+    sources = list(app.sources)
+    return app.ledger.claim(app.clock(), lease=LEASE, owner=app.owner, sources=sources)
 
 
 def sweep(app: App, outcome: Outcome) -> None:
@@ -105,8 +111,13 @@ def visit(claim: Claim, app: App, outcome: Outcome) -> None:
     except AuditorError as error:
         _failed(version, str(error), app, outcome)
         return
+    except Exception as error:  # a bug ends this version's audit, not the run
+        log.exception("%s: a bug", version.id, extra={"event": "audit.crashed"})
+        reason = f"an error in auditor itself, {type(error).__name__}: {error}; please report it"
+        _failed(version, reason, app, outcome)
+        return
     except BaseException:
-        app.ledger.release(version)  # interrupted or a bug: nothing of it is the version's fault
+        app.ledger.release(version)  # interrupted: nothing of it is the version's fault
         raise
     _save(version, audit, app, outcome)
     log.info("%s: %s", version.id, audit["verdict"], extra={"event": "audit.done"})
@@ -115,12 +126,27 @@ def visit(claim: Claim, app: App, outcome: Outcome) -> None:
 def examine(version: ModelVersion, app: App) -> Document:
     """Read, measure, compare and judge a version, or repeat the audit of the same weights."""
     source = app.sources[version.id.source]
+    examiner = beating(version, app)
     with opened(source.files(version), version.uri) as inventory:
         trend = app.ledger.trend(version, TREND)
         earlier = app.ledger.same_weights(version, inventory.reading.digest)
-        if earlier and can_stand(earlier, version, app.examiner):
+        if earlier and can_stand(earlier, version, examiner):
             return repeated(earlier, version, trend, app.clock())
-        return document(app.examiner.examine(version, inventory, choose(version, app), trend))
+        return document(examiner.examine(version, inventory, choose(version, app), trend))
+
+
+def beating(version: ModelVersion, app: App) -> Examiner:
+    """The examiner, renewing the lease on the version with the layers it finishes."""
+    bench, renewed = app.examiner.bench, app.clock()
+
+    def beat(done: int, total: int, name: str) -> None:
+        nonlocal renewed
+        if app.clock() - renewed > LEASE / 4:
+            renewed = app.clock()
+            app.ledger.renew(version, renewed, LEASE)
+        bench.progress(done, total, name)
+
+    return replace(app.examiner, bench=replace(bench, progress=beat))
 
 
 def choose(version: ModelVersion, app: App) -> Chosen | None:

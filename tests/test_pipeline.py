@@ -8,13 +8,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from auditor import measuring
+from auditor import measuring, pipeline
 from auditor.app import assemble
 from auditor.audit import measure
 from auditor.backfilling import backfill
 from auditor.config import load
 from auditor.errors import SinkError, UsageError
-from auditor.pipeline import MAX_ATTEMPTS, App, Outcome, once
+from auditor.pipeline import LEASE, MAX_ATTEMPTS, App, Outcome, once, sweep
 from tests import models
 from tests.models import weights, write
 
@@ -224,3 +224,44 @@ def test_a_version_of_a_process_that_died_is_taken_up_again(root):
         dead = f"{app.owner.partition(':')[0]}:{os.getpid()}:1.00"  # our number, another start
         assert app.ledger.claim(app.clock(), lease=timedelta(hours=12), owner=dead)
     assert verdicts(run(root)) == {"1": "PASS"}
+
+
+def test_versions_of_a_source_no_longer_configured_wait(root):
+    write(root / "models/net/1", weights(), day=1)
+    write(root / "others/net/1", weights(3), day=1)
+    with assemble(load(models.config(root))) as app:
+        seen = [found.version for found in app.sources["folder"].changes(None)]
+        app.ledger.note("folder", seen, None, None, app.clock())
+    other = "[{kind: folder, root: others, name: other, settle: 0}]"
+    assert [found["model"]["source"] for found in run(root, sources=other).audited] == ["other"]
+    assert verdicts(run(root)) == {"1": "PASS"}
+
+
+def test_a_bug_ends_one_versions_audit_and_not_the_run(root, monkeypatch, caplog):
+    write(root / "models/bad/1", weights(), day=1)
+    write(root / "models/net/1", weights(3), day=2)
+
+    def choose(version, _):
+        assert version.id.model != "bad", "a bug"
+
+    monkeypatch.setattr(pipeline, "choose", choose)
+    outcome = run(root)
+    assert [found["model"]["name"] for found in outcome.audited] == ["net"]
+    ((version, reason),) = outcome.attempts
+    assert (version.id.model, "AssertionError" in reason) == ("bad", True)
+    assert "audit.crashed" in [record.event for record in caplog.records if record.exc_info]
+
+
+def test_a_long_audit_keeps_its_claim(root):
+    write(root / "models/net/1", weights(), day=1)
+    with assemble(load(models.config(root))) as plain:
+        at = [plain.clock()]
+        app = replace(plain, clock=lambda: at[0])
+        sweep(app, Outcome())
+        claim = app.ledger.claim(at[0], lease=LEASE, owner="me")
+        assert claim is not None
+        progress = pipeline.beating(claim.version, app).bench.progress
+        for layer in range(6):
+            at[0] += LEASE / 3
+            progress(layer, 6, "fc")
+        assert app.ledger.claim(at[0], lease=LEASE, owner="another") is None

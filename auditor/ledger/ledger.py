@@ -105,15 +105,17 @@ class Ledger:
 
     # --- work -----------------------------------------------------------------------------
 
-    def claim(self, at: datetime, *, lease: timedelta, owner: str) -> Claim | None:
-        """Take the oldest version that may be audited now; None when there is none.
+    def claim(
+        self, at: datetime, *, lease: timedelta, owner: str, sources: Sequence[str] | None = None
+    ) -> Claim | None:
+        """Take the oldest version of these sources that may be audited now; None if there is none.
 
         That is one that waits and whose pause is over, or one whose lease ran out, with no
         earlier version of its model waiting or running. Nobody else gets it until the lease
         runs out or the work is settled.
         """
         with self._write() as session:
-            return work.claim(session, at, lease, owner)
+            return work.claim(session, at, lease, owner, sources)
 
     def renew(self, version: ModelVersion, at: datetime, lease: timedelta) -> None:
         """Keep a claim for another `lease` from now on."""

@@ -1,6 +1,7 @@
 """Who audits what next, and what became of it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
@@ -34,9 +35,15 @@ class Problem(NamedTuple):
     reason: str
 
 
-def claim(session: Session, at: datetime, lease: timedelta, owner: str) -> Claim | None:
-    """Take the oldest version that may be audited now."""
-    while (found := _next(session, at)) is not None:
+def claim(
+    session: Session,
+    at: datetime,
+    lease: timedelta,
+    owner: str,
+    sources: Sequence[str] | None,
+) -> Claim | None:
+    """Take the oldest version of these sources that may be audited now; None: of all."""
+    while (found := _next(session, at, sources)) is not None:
         version, before = found
         if _take(session, version.id, at, at + lease, owner):
             return Claim(
@@ -159,15 +166,13 @@ def claim_row(session: Session, version: ModelVersion) -> ClaimRow:
     return row
 
 
-def _next(session: Session, at: datetime) -> tuple[VersionRow, ClaimRow] | None:
-    query = (
-        select(VersionRow, ClaimRow)
-        .join(ClaimRow)
-        .where(_is_free(at), ~_is_held_up())
-        .order_by(*oldest_first())
-        .limit(1)
-    )
-    return session.execute(query).first()
+def _next(
+    session: Session, at: datetime, sources: Sequence[str] | None
+) -> tuple[VersionRow, ClaimRow] | None:
+    query = select(VersionRow, ClaimRow).join(ClaimRow).where(_is_free(at), ~_is_held_up())
+    if sources is not None:
+        query = query.where(VersionRow.source.in_(sources))
+    return session.execute(query.order_by(*oldest_first()).limit(1)).first()
 
 
 def _is_free(at: datetime) -> ColumnElement[bool]:
