@@ -127,6 +127,10 @@ def test_what_only_a_newer_analyzer_sees_in_both_does_not_gate():
     assert origin(Before(anew=[known()])) == (Origin.ANALYZER, Verdict.PASS)
 
 
+def test_what_only_a_newer_analyzer_saw_stays_so_in_the_next_version():
+    assert origin(Before(findings=[known(Origin.ANALYZER)])) == (Origin.ANALYZER, Verdict.PASS)
+
+
 def test_what_was_fixed_once_and_is_back_is_new():
     assert origin(Before(findings=[known(Origin.FIXED)])) == (Origin.NEW, Verdict.REVIEW)
 

@@ -95,6 +95,12 @@ def gates(finding: Finding) -> bool:
     return grave and finding.level != OFF and finding.origin in {Origin.NEW, Origin.OPEN}
 
 
+STAYS = {  # what the baseline's finding makes of the same finding here; anything else is open
+    Origin.ACCEPTED: Origin.ACCEPTED,
+    Origin.ANALYZER: Origin.ANALYZER,  # it was there before anything could see it
+}
+
+
 def _origin(finding: Finding, before: Before | None, renamed: Mapping[str, str]) -> Origin:
     if before is None:
         return Origin.NEW
@@ -102,12 +108,8 @@ def _origin(finding: Finding, before: Before | None, renamed: Mapping[str, str])
     key = (finding.check, layer)
     stood = {known.key: known for known in before.findings if known.origin != Origin.FIXED}
     if key in stood:
-        earlier = stood[key].origin
-        keeps = before.accepted or earlier == Origin.ACCEPTED
-        return Origin.ACCEPTED if keeps else Origin.OPEN  # a waiver that ended leaves it open
-    if any(known.key == key for known in before.anew):
-        return Origin.ANALYZER
-    return Origin.NEW
+        return Origin.ACCEPTED if before.accepted else STAYS.get(stood[key].origin, Origin.OPEN)
+    return Origin.ANALYZER if any(known.key == key for known in before.anew) else Origin.NEW
 
 
 def _waived(finding: Finding, waivers: Iterable[Waiver]) -> Finding:
