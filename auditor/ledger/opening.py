@@ -121,8 +121,7 @@ def _update(engine: Engine, shown: str) -> None:
         if _is_current(connection, shown):
             return
     with engine.execution_options(writes=True).begin() as connection:
-        if not _is_current(connection, shown):  # another process may have been quicker
-            upgrade(connection)
+        upgrade(connection)  # nothing to do where another process was quicker
 
 
 def _is_current(connection: Connection, shown: str) -> bool:

@@ -71,6 +71,12 @@ def test_audit_by_hand_does_not_make_a_model_known(ledger):
     assert ledger.note("mlflow", versions(5, 6), None, 0, START) == 2
 
 
+def test_announcement_of_what_was_audited_by_hand_makes_the_model_known(ledger):
+    ledger.save(version(1), audited(version(1)), sinks=[], at=START)
+    assert ledger.note("mlflow", versions(1), None, 0, START) == 0
+    assert ledger.note("mlflow", versions(1, 2), None, 0, START) == 1
+
+
 def test_version_comes_back_as_it_was_announced(ledger):
     strange = replace(
         version("1/α\0\udc80\x1a", model="../d'; DROP TABLE versions;--", day=1),
