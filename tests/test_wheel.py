@@ -15,9 +15,7 @@ from tests.models import weights, write
 
 pytestmark = pytest.mark.wide
 ROOT = Path(__file__).parents[1]
-INDEX = os.environ.get(
-    "PIP_INDEX_ARGS", ""
-).split()  # as given to make: the build needs its backend
+INDEX = os.environ.get("PIP_INDEX_ARGS", "").split()  # as given to make, for the build backend
 
 
 def pip(*arguments: str | Path) -> None:
@@ -35,7 +33,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(wheel, tmp_path_factory) -> Path:
+def installed(wheel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that has the installed package and nothing else of ours."""
     folder = tmp_path_factory.mktemp("installed")
     pip("install", "--no-deps", "--no-index", "--target", folder, wheel)
@@ -57,7 +55,7 @@ def execute(command: list[str], installed: Path, here: Path) -> subprocess.Compl
         cwd=here,
         env={**kept, "PYTHONPATH": str(installed)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
 
