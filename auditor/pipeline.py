@@ -101,7 +101,7 @@ def visit(claim: Claim, app: App, outcome: Outcome) -> None:
     version = claim.version
     if claim.lost > MAX_LOST:
         reason = f"the process that examined it died {claim.lost} times, out of memory perhaps"
-        _failed(version, reason, app, outcome, max_attempts=1)
+        _quarantine(version, reason, app, outcome)
         return
     try:
         audit = examine(version, app)
@@ -109,12 +109,12 @@ def visit(claim: Claim, app: App, outcome: Outcome) -> None:
         _settle(version, error, app, outcome)
         return
     except AuditorError as error:
-        _failed(version, str(error), app, outcome)
+        _failed(claim, str(error), app, outcome)
         return
     except Exception as error:  # a bug ends this version's audit, not the run
         log.exception("%s: a bug", version.id, extra={"event": "audit.crashed"})
         reason = f"an error in auditor itself, {type(error).__name__}: {error}; please report it"
-        _failed(version, reason, app, outcome)
+        _failed(claim, reason, app, outcome)
         return
     except BaseException:
         app.ledger.release(version)  # interrupted: nothing of it is the version's fault
@@ -204,25 +204,23 @@ def _settle(version: ModelVersion, error: SourceError, app: App, outcome: Outcom
     log.warning("%s: %s", version.id, error, extra={"event": "version.refused"})
 
 
-def _failed(
-    version: ModelVersion,
-    reason: str,
-    app: App,
-    outcome: Outcome,
-    max_attempts: int = MAX_ATTEMPTS,
-) -> None:
-    """One attempt failed; the last of them leaves an INCOMPLETE audit that says why."""
-    quarantined = app.ledger.failed(
-        version, reason, app.clock(), max_attempts=max_attempts, pause=PAUSE
-    )
-    event = "version.quarantined" if quarantined else "audit.failed"
-    log.warning("%s: %s", version.id, reason, extra={"event": event})
-    if quarantined:
-        outcome.quarantined.append((version, reason))
-        audit = document(app.examiner.unexamined(version, reason))
-        _save(version, audit, app, outcome, quarantine=reason)
-    else:
-        outcome.attempts.append((version, reason))
+def _failed(claim: Claim, reason: str, app: App, outcome: Outcome) -> None:
+    """One attempt failed: tried again later, or given up after the last."""
+    version = claim.version
+    log.warning("%s: %s", version.id, reason, extra={"event": "audit.failed"})
+    if claim.attempts + 1 >= MAX_ATTEMPTS:
+        _quarantine(version, reason, app, outcome)
+        return
+    app.ledger.failed(version, reason, app.clock(), max_attempts=MAX_ATTEMPTS, pause=PAUSE)
+    outcome.attempts.append((version, reason))
+
+
+def _quarantine(version: ModelVersion, reason: str, app: App, outcome: Outcome) -> None:
+    """Not tried again by itself; its INCOMPLETE audit says why."""
+    log.warning("%s: %s", version.id, reason, extra={"event": "version.quarantined"})
+    audit = document(app.examiner.unexamined(version, reason))
+    _save(version, audit, app, outcome, quarantine=reason)
+    outcome.quarantined.append((version, reason))
 
 
 def _save(
