@@ -1,7 +1,8 @@
 """The Python API: ``auditor.analyze(model)`` gives the layer table of anything with weights."""
 
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from auditor.memory import Passing
 from auditor.records import LayerRecord, Reading, Settings, Skip
 from auditor.refs import find
 from auditor.weights import Inventory, opened
-from auditor.weights.tensors import Tensor
+from auditor.weights.tensors import Tensor, is_decodable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,26 +135,40 @@ def _inventory(model: object) -> Iterator[Inventory]:
         with opened(named.files(), named.version.uri) as inventory:
             yield inventory
         return
-    if hasattr(model, "state_dict"):
+    if hasattr(model, "state_dict") and not isinstance(model, type):
         model = model.state_dict()
     if not isinstance(model, Mapping):
         raise UsageError(
             f"found a {type(model).__name__}; expected a torch module, a state dict, "
             "a path or a models:/ reference"
         )
-    yield _in_memory(model)
+    inventory = _in_memory(model)
+    if not inventory.tensors:
+        raise UsageError(
+            f"found a mapping without one array that can be read, its keys are {_few(model)}; "
+            "expected names and tensors: of a checkpoint, pass the state dict inside"
+        )
+    yield inventory
+
+
+def _few(state: Mapping[str, Any]) -> str:
+    shown = [repr(name)[:40] for name in list(state)[:5]]
+    return ", ".join(shown) + (" …" if len(state) > 5 else "") if shown else "none"
 
 
 def _in_memory(state: Mapping[str, Any]) -> Inventory:
     """Tensors of a state dict; those that share their memory are counted once."""
+    if len({str(name) for name in state}) < len(state):
+        raise UsageError("two keys of the state dict are the same as text; rename one of them")
     tensors: list[Tensor] = []
     skipped: list[Skip] = []
     first: dict[tuple[object, ...], str] = {}
     for name, value in state.items():
         tensor = _tensor(str(name), value)
         if tensor is None:
-            reason = f"unreadable: a {type(value).__name__} is no array"
-            skipped.append(Skip(str(name), (), reason, read=False))
+            reason = f"unreadable: a {_kind(value)} is no plain array in memory"
+            shape = tuple(getattr(value, "shape", ()))
+            skipped.append(Skip(str(name), shape, reason, read=False))
             continue
         place = _place(value)
         if tensor.nbytes and place in first:
@@ -172,12 +187,25 @@ def _place(value: Any) -> tuple[object, ...]:  # noqa: ANN401 - a tensor or an a
 
 
 def _tensor(name: str, value: Any) -> Tensor | None:  # noqa: ANN401 - whatever a dict may hold
+    """A dense array with values; None for what is sparse, quantised, on no device, or no array."""
     if hasattr(value, "data_ptr"):
         dtype = str(value.dtype).removeprefix("torch.")
-        return Tensor(name, tuple(value.shape), dtype, "", partial(_torch_bytes, value))
-    if isinstance(value, np.ndarray):
-        return Tensor(name, value.shape, value.dtype.name, "", partial(_numpy_bytes, value))
-    return None
+        dense = str(value.layout) == "torch.strided" and value.device.type != "meta"
+        read: Callable[[], bytes] = partial(_torch_bytes, value)
+    elif isinstance(value, np.ndarray):
+        dtype, dense = value.dtype.name, True
+        read = partial(_numpy_bytes, value)
+    else:
+        return None
+    if not dense or not is_decodable(dtype):
+        return None
+    return Tensor(name, tuple(value.shape), dtype, "", read)
+
+
+def _kind(value: object) -> str:
+    """What a value is, with the element type and layout of an array."""
+    parts = (getattr(value, part, None) for part in ("dtype", "layout", "device"))
+    return " ".join([type(value).__name__, *(str(part) for part in parts if part is not None)])
 
 
 def _torch_bytes(value: Any) -> bytes:  # noqa: ANN401 - torch is not imported here
@@ -202,6 +230,8 @@ def _row(layer: LayerRecord) -> dict[str, Any]:
         "M": measured.m,
         "Q": measured.n / measured.m,
         "num_evals": measured.num_evals,
+        "rf": math.prod(layer.shape[2:]) if layer.kind.startswith("conv") else 1,
+        "has_esd": True,
         "status": measured.status,
         **measured.metrics,
     }

@@ -28,7 +28,7 @@ def backfill(
     Raises
     ------
     UsageError
-        If there is no such source.
+        If there is no such source, or it has no such model.
     SourceError
         If it cannot be reached.
     """
@@ -38,12 +38,22 @@ def backfill(
     sweep(app, found)
     if source in found.unreachable:
         raise SourceError(found.unreachable[source])
+    _must_have(app, source, model)
     wanted = app.ledger.older(source, model, versions)
     estimate = _estimate(wanted, app, source)
     if dry_run or not wanted:
         return estimate, None
     app.ledger.backfill(source, model, versions)
     return estimate, once(app)
+
+
+def _must_have(app: App, source: str, model: str | None) -> None:
+    """Refuse a model that the source has not; a name with a typo would be "nothing to do"."""
+    if model is None:
+        return
+    models = {found.version.id.model for found in app.sources[source].changes(None)}
+    if model not in models:
+        raise UsageError(f"no model {model} in {source}; there are: {', '.join(sorted(models))}")
 
 
 def _estimate(wanted: Sequence[ModelVersion], app: App, source: str) -> str:

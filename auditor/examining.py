@@ -117,9 +117,14 @@ class Examiner:
 
 @contextmanager
 def _opened(chosen: Chosen | None) -> Iterator[Baseline | None]:
-    """The baseline's tensors; its stored layers where its files cannot be had any more."""
+    """The baseline's tensors; its stored layers where its files cannot be had any more.
+
+    None where neither has a matrix: with nothing there is no comparing, and no verdict may
+    say that there was.
+    """
     with ExitStack() as stack:
-        yield _baseline(chosen, stack) if chosen else None
+        found = _baseline(chosen, stack) if chosen else None
+        yield found if found and found.shapes else None
 
 
 def _baseline(chosen: Chosen, stack: ExitStack) -> Baseline:
@@ -132,7 +137,16 @@ def _baseline(chosen: Chosen, stack: ExitStack) -> Baseline:
         log.warning("%s", error, extra={"event": "baseline.unavailable"})
         note = f"distances between weights are missing: {chosen.version.uri}: {error}"
         return Baseline(chosen.version, {}, layers, note)
-    return Baseline(chosen.version, {tensor.name: tensor for tensor in found.tensors}, layers)
+    tensors = {tensor.name: tensor for tensor in found.tensors}
+    return Baseline(chosen.version, tensors, layers, _unread(found.reading))
+
+
+def _unread(reading: Reading) -> str:
+    """What of the baseline is missing from the comparison, empty where nothing is."""
+    if not reading.failures:
+        return ""
+    first = reading.failures[0]
+    return f"the baseline could not be read whole: {first.name}: {first.reason}"
 
 
 def can_stand(earlier: Document, version: ModelVersion, examiner: Examiner) -> bool:

@@ -52,6 +52,8 @@ def find(ref: str, config: Config | None) -> Named:
     SourceError
         If the registry cannot be reached.
     """
+    if not ref:
+        raise UsageError("REF is empty; expected a path, models:/name/version or runs:/run/path")
     scheme = SCHEME.match(ref)
     if scheme is None:
         return Named(version_at(Path(ref)), None)

@@ -45,19 +45,26 @@ def audit(request: Request, progress: Progress) -> Document:
     Raises
     ------
     UsageError
-        If the reference names nothing, or there is no weight file in it.
+        If the reference names nothing, or there is no weight file in it; or the baseline that
+        was asked for holds nothing to compare with.
     SourceError
         If its files cannot be had.
     """
     config = request.config
     named = find(request.ref, config)
-    policy = load_policy(request.policy or config.policy)
+    policy = load_policy(config.policy if request.policy is None else request.policy)
     with existing_ledger(config) as ledger:
         examiner = Examiner(bench(config, _memory(config, ledger), progress), policy, now)
         chosen = _chosen(request, named, ledger)
         with opened(named.files(), named.version.uri) as inventory:
             trend = ledger.trend(named.version, TREND) if ledger else ()
-            return document(examiner.examine(named.version, inventory, chosen, trend))
+            found = examiner.examine(named.version, inventory, chosen, trend)
+    if request.baseline not in {None, "none"} and found.comparison is None:
+        raise UsageError(
+            f"baseline {request.baseline}: no matrix could be read from it, so there is nothing "
+            "to compare with; audit it alone to see why, or name another baseline"
+        )
+    return document(found)
 
 
 def plan(request: Request) -> str:
@@ -115,7 +122,7 @@ def _chosen(request: Request, named: Named, ledger: Ledger | None) -> Chosen | N
     """The baseline that was asked for, else the first configured one that may be one."""
     if request.baseline == "none":
         return None
-    if request.baseline:
+    if request.baseline is not None:
         found = find(request.baseline, request.config)
         if found.version.identity == named.version.identity:
             raise UsageError(f"{request.baseline} is the version itself; name another baseline")

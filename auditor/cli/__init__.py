@@ -9,11 +9,12 @@ import sys
 from typing import Annotated
 
 import typer
-from typer._click.exceptions import ClickException, UsageError
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
+from auditor import __version__
 from auditor.cli import auditing, inspecting, setting_up, watching
-from auditor.cli.common import printable
-from auditor.errors import AuditorError
+from auditor.cli.common import OneLine, out, prepare_streams, printable
+from auditor.errors import AuditorError, ConfigError
 
 USAGE = 2
 INTERRUPTED = 130
@@ -31,19 +32,31 @@ for family in (auditing, inspecting, watching, setting_up):
     family.register(app)
 
 
+def _tell_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if asked:
+        out(f"auditor {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     *,
+    version: Annotated[  # noqa: ARG001 - its callback acts
+        bool,
+        typer.Option("--version", is_eager=True, callback=_tell_version, help="Say which it is."),
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Log what happens, to stderr.")
     ] = False,
 ) -> None:
-    level = logging.INFO if verbose else logging.ERROR
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, handlers=[handler])
 
 
 def main() -> None:
     """Run a command; whatever goes wrong on purpose is one line on stderr and exit code 2."""
+    prepare_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -63,10 +76,20 @@ def run(arguments: list[str]) -> int:
 
 
 def _line(error: AuditorError | ClickException) -> str:
-    """What was found and what to do, on as many lines as there are problems."""
-    if isinstance(error, AuditorError):
+    """What was found and what to do; of a configuration, a line for each problem."""
+    if isinstance(error, ConfigError):
         return "\n".join(f"auditor: {printable(line, 2000)}" for line in str(error).splitlines())
+    if isinstance(error, AuditorError):
+        return f"auditor: {printable(str(error), 2000)}"
+    return _usage(error)
+
+
+def _usage(error: ClickException) -> str:
+    """What is wrong with the words of the command; its help where there were none."""
+    if isinstance(error, NoArgsIsHelpError):
+        return error.format_message()
+    message = printable(error.format_message().rstrip("."))
     if isinstance(error, UsageError) and error.ctx:
         where = error.ctx.command_path
-        return f"{where}: {printable(error.format_message())} See {where} --help."
-    return f"auditor: {printable(error.format_message())}"
+        return f"{where}: {message}. See {where} --help."
+    return f"auditor: {message}."

@@ -1,13 +1,21 @@
 """``audit``: the verdict on one version, now."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.cli.common import ConfigFile, Ref, optional, out, printable, progress
+from auditor.cli.common import (
+    ConfigFile,
+    Ref,
+    chosen_formats,
+    optional,
+    out,
+    out_json,
+    printable,
+    progress,
+)
 
 if TYPE_CHECKING:
     from auditor.document import Document
@@ -74,7 +82,7 @@ def audit(
 
     settings = optional(config)
     request = Request(ref, settings, baseline, policy)
-    _check_formats(formats)
+    written = chosen_formats(formats)
     if dry_run:
         out(plan(request))
         return
@@ -83,9 +91,9 @@ def audit(
     for failure in record(request, document) if deliver else ():
         typer.echo(f"auditor: not delivered to {printable(failure)}", err=True)
     if as_json:
-        out(json.dumps(document, allow_nan=False, ensure_ascii=False, indent=1))
+        out_json(document)
     if folder or not as_json:
-        _report(document, folder or settings.reports, formats, quiet=as_json)
+        _report(document, folder or settings.reports, written, quiet=as_json)
     raise typer.Exit(exit_code(document["verdict"], fail_on))
 
 
@@ -105,21 +113,14 @@ def verdict_line(document: "Document") -> str:
     return printable(f"{GLYPHS[verdict]} {verdict} {name}: {document['reason']}", 1000)
 
 
-def _check_formats(formats: str) -> None:
-    from auditor.errors import UsageError
-    from auditor.render import FORMATS
-
-    for fmt in formats.split(","):
-        if fmt not in FORMATS:
-            raise UsageError(f"--format {fmt}: no such format; there are: {', '.join(FORMATS)}")
-
-
-def _report(document: "Document", folder: Path, formats: str, *, quiet: bool) -> None:
+def _report(document: "Document", folder: Path, formats: tuple[str, ...], *, quiet: bool) -> None:
+    """Write the report; the verdict is said first, and stands where nothing can be written."""
     from auditor.sinks.files import Files
 
-    sink = Files(folder, tuple(formats.split(",")))
-    sink.write(document)
+    sink = Files(folder, formats)
     if not quiet:
         out(verdict_line(document))
+    sink.write(document)
+    if not quiet:
         for path in sink.paths(document):
-            out(f"  {path}")
+            out(f"  {printable(str(path), 1000)}")

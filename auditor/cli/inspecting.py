@@ -1,6 +1,5 @@
 """``analyze`` and ``report``: the layer table without judgement, and a report again."""
 
-import json
 import math
 import sys
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.cli.common import Ref, out, printable, progress
+from auditor.cli.common import Ref, chosen_formats, out, out_json, printable, progress, regular
 
 if TYPE_CHECKING:
     from auditor.api import Analysis
@@ -59,7 +58,10 @@ def analyze(
 ) -> None:
     """Measure every layer; no baseline, no judgement."""
     from auditor.api import analyze as measured
+    from auditor.errors import UsageError
 
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude each other; choose one")
     with progress(f"analyzing {printable(ref)}") as show:
         analysis = measured(
             ref,
@@ -72,7 +74,7 @@ def analyze(
             progress=show,
         )
     if as_json:
-        out(json.dumps(analysis.to_dict(), allow_nan=False, ensure_ascii=False, indent=1))
+        out_json(analysis.to_dict())
     elif as_csv:
         from auditor.render import render
 
@@ -101,10 +103,12 @@ def _table(analysis: "Analysis") -> None:
             layer.measured.status,
         )
     console = Console() if sys.stdout.isatty() else Console(width=WIDE)
-    console.print(table)
-    console.print(f"{len(analysis.layers)} layers, {len(analysis.skipped)} tensors skipped")
+    with console.capture() as shown:
+        console.print(table)
+    out(shown.get().rstrip("\n"))
+    out(f"{len(analysis.layers)} layers, {len(analysis.skipped)} tensors skipped")
     for failure in analysis.reading.failures:
-        console.print(Text(printable(f"cannot be parsed: {failure.name}: {failure.reason}")))
+        out(printable(f"cannot be read whole: {failure.name}: {failure.reason}", 1000))
 
 
 def report(
@@ -120,5 +124,5 @@ def report(
     """Make the report of a stored audit document again."""
     from auditor.reports import rewrite
 
-    for path in rewrite(file, formats.split(","), folder or file.parent):
-        out(str(path))
+    for path in rewrite(regular(file), chosen_formats(formats), folder or file.parent):
+        out(printable(str(path), 1000))

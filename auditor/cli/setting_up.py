@@ -1,12 +1,11 @@
 """``config``, ``doctor`` and ``demo``: getting started."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from auditor.cli.common import ConfigFile, optional, out, required
+from auditor.cli.common import ConfigFile, optional, out, out_json, printable, required
 
 CONFIG = """
 \b
@@ -69,7 +68,7 @@ def schema(
         found = audit() if of == "audit" else analysis()
     else:
         raise typer.BadParameter(f"no schema {of!r}; there are config, audit and analysis")
-    out(json.dumps(found, indent=2))
+    out_json(found)
 
 
 def doctor(*, config: ConfigFile = None) -> None:
@@ -78,7 +77,8 @@ def doctor(*, config: ConfigFile = None) -> None:
 
     healthy = True
     for symptom in examine(optional(config)):
-        out(f"{'ok  ' if symptom.fine else 'BAD '} {symptom.what}: {symptom.found}")
+        line = f"{'ok  ' if symptom.fine else 'BAD '} {symptom.what}: {symptom.found}"
+        out(printable(line, 1000))
         healthy = healthy and symptom.fine
     raise typer.Exit(0 if healthy else 2)
 

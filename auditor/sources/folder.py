@@ -106,8 +106,9 @@ def version_at(path: Path) -> ModelVersion:
     Raises
     ------
     UsageError
-        If there is no such path, or no file in it.
+        If there is no such path, no file in it, or it is a pipe or a device.
     """
+    must_be_plain(path, "a file or a folder of weights")
     if not path.exists():
         raise UsageError(f"{path} does not exist; name a file or a folder of weights")
     created = _newest(path)
@@ -120,6 +121,23 @@ def version_at(path: Path) -> ModelVersion:
         uri=str(path),
         location=str(path.absolute()),
     )
+
+
+def must_be_plain(path: Path, wanted: str) -> None:
+    """Refuse pipes and devices, which may be read without an end, and what no path can be.
+
+    Raises
+    ------
+    UsageError
+        If something is there that is neither a file nor a folder, or nobody can tell.
+    """
+    try:
+        plain = path.is_file() or path.is_dir() or not path.exists()
+    except OSError as error:
+        shown = str(path) if len(str(path)) <= 300 else f"{str(path)[:300]}…"
+        raise UsageError(f"{shown} cannot be reached: {error.strerror}; name {wanted}") from error
+    if not plain:
+        raise UsageError(f"{path} is a pipe or a device; name {wanted}")
 
 
 def files_at(path: Path) -> Sequence[SourceFile]:

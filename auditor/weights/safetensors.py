@@ -19,6 +19,7 @@ from auditor.records import Skip
 from auditor.weights.formats import Blob, Contents, Format
 from auditor.weights.tensors import Tensor, is_decodable, size_of, whole_numbers
 
+OTHERS = (b"\x80", b"PK\x03\x04")  # what torch.save writes, and loads under any name
 HEADER_LIMIT = 100_000_000  # bytes, the reference implementation's own limit
 DTYPES = {
     "F64": "float64",
@@ -168,7 +169,10 @@ def _skip(entry: Entry) -> Skip:
 
 
 def _matches(file: Blob, head: bytes) -> bool:
-    return file.name.lower().endswith(".safetensors") or head[8:10] == b'{"'
+    """By its header; by its name too, unless what it holds is a pickle or a zip archive."""
+    if head[8:9] == b"{":
+        return head[9:10] == b'"' or file.name.lower().endswith(".safetensors")
+    return file.name.lower().endswith(".safetensors") and not head.startswith(OTHERS)
 
 
 SAFETENSORS = Format("safetensors", _matches, read)

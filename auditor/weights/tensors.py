@@ -17,6 +17,7 @@ from auditor.errors import WeightsError
 
 Bytes = bytes | memoryview
 DIMENSIONS = 64  # numpy's own limit
+LARGEST = 2**58  # product of an empty array's other sides: numpy counts their bytes all the same
 
 NATIVE = {  # element types numpy has itself
     "float64": "<f8",
@@ -74,10 +75,13 @@ def size_of(dtype: str, shape: tuple[int, ...]) -> int:
     Raises
     ------
     WeightsError
-        If the element type is unknown or the values do not fill whole bytes.
+        If the element type is unknown, the values do not fill whole bytes, or an empty
+        array has sides that no array can have.
     """
     if dtype not in BITS:
         raise WeightsError(f"unknown element type {dtype!r}; expected one of {', '.join(BITS)}")
+    if 0 in shape and math.prod(side for side in shape if side) >= LARGEST:
+        raise WeightsError(f"an empty array of shape {shape} is longer than any array can be")
     size, rest = divmod(math.prod(shape) * BITS[dtype], 8)
     if rest:
         raise WeightsError(f"a {dtype} array of shape {shape} does not end at a whole byte")
