@@ -246,7 +246,9 @@ def test_interrupting_keeps_what_was_finished_and_says_so(here):
             time.sleep(0.05)
         process.send_signal(2)
         _, said = process.communicate()
-    assert process.returncode in {0, 130}
-    assert "Traceback" not in said
+    assert (process.returncode, said) in [
+        (130, "auditor: interrupted; what was finished is kept\n"),
+        (0, ""),  # it was faster
+    ]
     assert run(["once", "--config", str(here / "config.yaml")]) == 0
     assert len(list(here.glob("reports/folder/net/*.html"))) == 8

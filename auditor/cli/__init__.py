@@ -68,10 +68,11 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write(_line(error) + "\n")
         return USAGE
     except typer.Exit as end:
-        return end.exit_code
+        code = end.exit_code
     except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # typer makes an exit code of most interrupts itself
         sys.stderr.write("auditor: interrupted; what was finished is kept\n")
-        return INTERRUPTED
     return code if isinstance(code, int) else 0
 
 
