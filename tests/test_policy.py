@@ -183,7 +183,13 @@ def test_the_reason_names_the_worst_and_counts_the_rest():
     other = layer("fc2", 1, matrix_rank=2.0)
     reason = judged(Case((OVER_TRAINED, other)), preset("recommended")).reason
     assert reason.startswith("fc2 lost its rank: 2 of 256")
-    assert reason.endswith("and 1 more finding")
+    assert reason.endswith("; layers that look over-trained: 1")
+
+
+def test_the_reason_counts_more_of_the_same():
+    other = layer("fc2", 1, alpha=1.5, alpha_lo=1.4, alpha_hi=1.6)
+    reason = judged(Case((OVER_TRAINED, other)), preset("recommended")).reason
+    assert reason == "fc looks over-trained: α 1.50 [1.40, 1.60] (1 more like it)"
 
 
 @pytest.mark.parametrize("name", ["observe", "recommended", "strict"])
@@ -216,7 +222,7 @@ def waiving(*waivers: Waiver, name: str = "recommended") -> Policy:
 def test_a_waived_finding_does_not_gate_and_stays_listed_with_who_answers_for_it():
     judgement = judged(Case((OVER_TRAINED,)), waiving(WAIVER))
     assert judgement.verdict is Verdict.PASS
-    assert judgement.reason == "no known symptom in 1 layers besides 1 waived finding"
+    assert judgement.reason == "no known symptom in 1 layer besides 1 waived finding"
     (finding,) = judgement.findings
     assert finding.origin is Origin.WAIVED
     assert finding.waiver == "until 2026-04-01 by a.ruiz: distilled on purpose"
@@ -275,7 +281,7 @@ def test_a_waiver_takes_nothing_from_findings_beside_the_one_it_covers():
     judgement = judged(Case((OVER_TRAINED, other)), waiving(WAIVER))
     assert judgement.verdict is Verdict.BLOCK
     assert judgement.reason.startswith("fc2 lost its rank")
-    assert "more finding" not in judgement.reason
+    assert ";" not in judgement.reason
 
 
 @pytest.mark.parametrize("earlier", [Origin.NEW, Origin.OPEN, Origin.WAIVED])

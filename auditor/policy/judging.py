@@ -209,16 +209,26 @@ def _reason(
     if verdict == Verdict.INCOMPLETE:
         return _incomplete(case)
     if gating := [finding for finding in findings if gates(finding)]:
-        worst = min(gating, key=lambda finding: (finding.level != ERROR, -finding.severity))
-        more = len(gating) - 1
-        return worst.message + (f"; and {more} more finding{'s' * (more > 1)}" if more else "")
+        return _symptoms(gating)
     if verdict == Verdict.REVIEW:
         return next(f"failed: {row.condition}" for row in gate if not row.passed)
     return _clean(case, findings)
 
 
+def _symptoms(gating: Sequence[Finding]) -> str:
+    """The worst finding in full, the others counted by what they are."""
+    worst = min(gating, key=lambda finding: (finding.level != ERROR, -finding.severity))
+    others = Counter(finding.check for finding in gating)
+    like_it = others.pop(worst.check) - 1
+    parts = [f"{worst.message} ({like_it} more like it)" if like_it else worst.message]
+    for check, number in others.items():
+        condition = checks.BY_NAME[check].condition
+        parts.append(f"{condition[0].lower()}{condition[1:]}: {number}")
+    return "; ".join(parts)
+
+
 def _clean(case: Case, findings: Iterable[Finding]) -> str:
-    layers = f"no known symptom in {len(case.layers)} layers"
+    layers = f"no known symptom in {len(case.layers)} layer{'s' * (len(case.layers) != 1)}"
     if waived := sum(finding.origin == Origin.WAIVED for finding in findings):
         layers += f" besides {waived} waived finding{'s' * (waived > 1)}"
     if case.comparison is None:
