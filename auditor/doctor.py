@@ -57,7 +57,8 @@ def _ledger(config: Config) -> str:
         if ledger is None:
             return "none yet; the first run makes it"
         counts = (f"{count} {state}" for state, count in ledger.states().items() if count)
-        return ", ".join(counts) or "empty"
+        troubled = (f"; {p.version.uri} {p.state}: {p.reason}" for p in ledger.problems())
+        return (", ".join(counts) or "empty") + "".join(troubled)
 
 
 def _reach(source: Source) -> str:
@@ -80,12 +81,12 @@ def _existing(path: Path) -> Path:
 
 
 def _memory(config: Config) -> Symptom:
-    available = psutil.virtual_memory().available
+    memory = psutil.virtual_memory()
     return Symptom(
         "memory",
-        f"{available / GIB:.1f} GiB available; layers may use {config.limits.memory / GIB:.1f} GiB "
-        "(limits.memory)",
-        fine=available >= config.limits.memory,
+        f"{memory.total / GIB:.1f} GiB, {memory.available / GIB:.1f} GiB of it free; layers may "
+        f"use {config.limits.memory / GIB:.1f} GiB (limits.memory)",
+        fine=memory.total >= config.limits.memory,
     )
 
 

@@ -56,7 +56,7 @@ def find(ref: str, config: Config | None) -> Named:
         raise UsageError("REF is empty; expected a path, models:/name/version or runs:/run/path")
     scheme = SCHEME.match(ref)
     if scheme is None:
-        return Named(version_at(Path(ref)), None)
+        return _watched(ref, config) or Named(version_at(Path(ref)), None)
     if scheme[1] not in REGISTRY:
         raise UsageError(
             f"{ref}: there is no reader for {scheme[1]}:/ references; "
@@ -70,6 +70,16 @@ def find(ref: str, config: Config | None) -> Named:
             "check the model's name and version, or the run, in its user interface"
         )
     return Named(version, source)
+
+
+def _watched(path: str, config: Config | None) -> Named | None:
+    """The version of a folder source that a path is, if the configuration watches it."""
+    for plugin in config.sources if config else ():
+        if plugin.kind == "folder" and plugin.place.file:
+            source: Source = build("sources", "folder", plugin.settings, place=plugin.place)
+            if version := source.resolve(path, None):
+                return Named(version, source)
+    return None
 
 
 def registry(config: Config | None) -> Source:

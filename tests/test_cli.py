@@ -152,6 +152,54 @@ def test_backfill_says_what_it_takes_and_does_it(here, capsys):
     assert run(["backfill", "hub", "--versions", "1"]) == 2
 
 
+DECIDE = ["--by", "a.ruiz", "--reason", "evaluated"]
+
+
+def test_an_accepted_version_becomes_the_baseline_and_its_findings_gate_no_more(here, capsys):
+    write(here / "models/net/1", weights(), day=1)
+    write(here / "models/net/2", weights(2, **{"fc2.weight": models.collapsed()}), day=2)
+    models.config(here)
+    run(["once"])
+    assert run(["accept", "models/net/2", *DECIDE]) == 0
+    assert "accepted" in capsys.readouterr().out
+    write(here / "models/net/3", weights(3, **{"fc2.weight": 2 * models.collapsed()}), day=3)
+    run(["once"])
+    stored = json.loads((here / "reports/folder/net/3.json").read_text())
+    assert stored["comparison"]["baseline"]["version"] == "2"
+    found = {finding["check"]: finding["origin"] for finding in stored["findings"]}
+    assert found["rank_collapse"] == "accepted"
+    assert stored["verdict"] == "PASS"
+
+
+def test_a_rejected_version_is_no_baseline(here):
+    for number in (1, 2):
+        write(here / f"models/net/{number}", weights(number), day=number)
+    models.config(here)
+    run(["once"])
+    assert run(["reject", "models/net/2", *DECIDE]) == 0
+    write(here / "models/net/3", weights(3), day=3)
+    run(["once"])
+    stored = json.loads((here / "reports/folder/net/3.json").read_text())
+    assert stored["comparison"]["baseline"]["version"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["accept", "models/net/1", *DECIDE], "there is no ledger yet"),
+        (["accept", "models/net/1", "--by", "me"], "Missing option '--reason'"),
+        (["reject", "models/net/1", "--by", " ", "--reason", "x"], "needs a name and a reason"),
+        (["reject", "nowhere", *DECIDE], "nowhere does not exist"),
+    ],
+)
+def test_a_decision_on_nothing_is_a_line_and_exit_code_2(here, capsys, asked, said):
+    write(here / "models/net/1", weights(), day=1)
+    models.config(here)
+    assert run(asked) == 2
+    assert said in capsys.readouterr().err
+    assert not (here / "auditor.db").exists()
+
+
 def test_a_stored_document_gives_the_same_report_again(here):
     write(here / "net", weights())
     run(["audit", "net", "--out", "out"])
@@ -216,7 +264,10 @@ def test_doctor_says_what_is_wrong(here, capsys):
     assert run(["doctor"]) == 0
 
 
-COMMANDS = ["audit", "analyze", "once", "backfill", "report", "config check", "doctor", "demo"]
+COMMANDS = [
+    *("audit", "analyze", "once", "backfill", "accept", "reject", "report"),
+    *("config check", "doctor", "demo"),
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

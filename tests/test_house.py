@@ -18,7 +18,7 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     {"config", "plugins", "policies", "render", "weights", "ledger", "executors"},
     {"sources", "sinks", "mlflow_client"},
     {"measuring", "memory", "examining", "pipeline"},
-    {"app", "refs", "single", "api", "backfilling", "reports"},
+    {"app", "refs", "single", "api", "backfilling", "deciding", "reports"},
     {"cli", "demo", "doctor", "__main__"},
 ]
 PURE = {
