@@ -7,6 +7,7 @@
     - GoneError     the version was deleted at its source: recorded, never tried again
     - RefusedError  the version lies where this installation may not fetch from
   + WeightsError    a weight file cannot be parsed: the audit ends INCOMPLETE and says why
+  + LedgerError     the database or the spectra beside it cannot be used: the run ends
   + SinkError       a report could not be delivered: its delivery is tried again alone
 
 Anything else that escapes is a bug and keeps its traceback.
@@ -42,6 +43,10 @@ class RefusedError(SourceError):
 
 class WeightsError(AuditorError):
     """A weight file cannot be parsed."""
+
+
+class LedgerError(AuditorError):
+    """What is remembered cannot be read or written now: full, locked, gone."""
 
 
 class SinkError(AuditorError):

@@ -7,12 +7,20 @@ are remembered, deliveries are rows of their own.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from auditor.document import Document, document
-from auditor.errors import AuditorError, GoneError, RefusedError, SinkError, SourceError
+from auditor.errors import (
+    AuditorError,
+    GoneError,
+    LedgerError,
+    RefusedError,
+    SinkError,
+    SourceError,
+)
 from auditor.examining import Chosen, Examiner, can_stand, repeated
 from auditor.ledger import Claim, Ledger
 from auditor.records import ModelVersion
@@ -108,6 +116,10 @@ def visit(claim: Claim, app: App, outcome: Outcome) -> None:
     except (GoneError, RefusedError) as error:
         _settle(version, error, app, outcome)
         return
+    except LedgerError:  # this machine's fault, not the version's: the run ends
+        with suppress(LedgerError):
+            app.ledger.release(version)
+        raise
     except AuditorError as error:
         _failed(claim, str(error), app, outcome)
         return

@@ -13,7 +13,8 @@ from auditor.app import assemble
 from auditor.audit import measure
 from auditor.backfilling import backfill
 from auditor.config import load
-from auditor.errors import SinkError, UsageError
+from auditor.errors import LedgerError, SinkError, UsageError
+from auditor.ledger import spectra
 from auditor.pipeline import LEASE, MAX_ATTEMPTS, App, Outcome, once, sweep
 from tests import models
 from tests.models import weights, write
@@ -101,7 +102,7 @@ def test_a_version_that_cannot_be_parsed_is_incomplete_at_once_and_the_next_goes
     write(root / "models/net/2", weights(), day=2)
     outcome = run(root)
     assert verdicts(outcome) == {"1": "INCOMPLETE", "2": "PASS"}
-    assert "model.safetensors cannot be parsed" in outcome.audited[0]["reason"]
+    assert "model.safetensors cannot be used: " in outcome.audited[0]["reason"]
     assert outcome.audited[1]["comparison"] is None
     assert outcome.exit_code == 0
 
@@ -265,3 +266,19 @@ def test_a_long_audit_keeps_its_claim(root):
             at[0] += LEASE / 3
             progress(layer, 6, "fc")
         assert app.ledger.claim(at[0], lease=LEASE, owner="another") is None
+
+
+def test_a_full_disk_ends_the_run_and_is_no_versions_fault(root, monkeypatch):
+    write(root / "models/net/1", weights(), day=1)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spectra, "_write", full)
+        with pytest.raises(LedgerError, match="No space left on device"):
+            run(root)
+    with assemble(load(models.config(root))) as app:
+        assert app.ledger.states()["pending"] == 1
+        assert app.ledger.problems() == []
+    assert verdicts(run(root)) == {"1": "PASS"}

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from auditor.document import Document
-from auditor.errors import AuditorError
+from auditor.errors import LedgerError
 from auditor.ledger import audits, deliveries, history, measurements, watching, work
 from auditor.ledger.deliveries import Delivery
 from auditor.ledger.history import Decision
@@ -31,7 +31,7 @@ class Ledger:
 
     Raises
     ------
-    AuditorError
+    LedgerError
         By every method, if the database cannot be used now: full, locked, gone.
     UsageError
         By what concerns one version's work, if the ledger has never met that version.
@@ -292,4 +292,4 @@ class Ledger:
         except OperationalError as error:
             shown = self.engine.url.render_as_string(hide_password=True)
             sentence = f"ledger {shown} cannot be used now: {error.orig}; nothing was changed"
-            raise AuditorError(sentence) from error
+            raise LedgerError(sentence) from error

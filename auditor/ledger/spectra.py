@@ -14,7 +14,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.errors import AuditorError, translate
+from auditor.errors import LedgerError, translate
 from auditor.records import FloatArray
 
 KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]+")
@@ -39,7 +39,7 @@ class Spectra:
         ------
         ValueError
             If the key is no plain word.
-        AuditorError
+        LedgerError
             If the file cannot be written.
         """
         if self.load(key) is not None:
@@ -47,7 +47,7 @@ class Spectra:
         path = self._path(key)
         sizes = np.array([len(values) for values in eigenvalues])
         arrays = {"eigenvalues": np.concatenate(eigenvalues), "sizes": sizes}
-        with translate(OSError, to=AuditorError, doing=f"keeping the spectrum {path}"):
+        with translate(OSError, to=LedgerError, doing=f"keeping the spectrum {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(path, arrays)
 
