@@ -35,6 +35,7 @@ from auditor.policy import PRESET_NAMES, Policy, preset
 from auditor.records import Level, Waiver
 
 KEYS = ("extends", "baseline", "checks", "waivers")
+LONGEST_NAME = 4000  # of a path; a file system refuses to look for a longer one
 LONGEST = timedelta(days=180)  # a waiver may still have to run; then somebody looks again
 
 
@@ -57,9 +58,9 @@ def load_policy(name: str, today: date | None = None) -> Policy:
     if name in PRESET_NAMES:
         return preset(name)
     path = Path(name)
-    if not path.is_file():
+    if len(name) > LONGEST_NAME or not path.is_file():
         there = unknown(name, PRESET_NAMES, what="policy")
-        raise ConfigError(f"policy {name}: {there}, and no file of that name either")
+        raise ConfigError(f"policy {name[:80]}: {there}, and no file of that name either")
     values, place = read(path, os.environ)
     if not isinstance(values, dict):
         raise ConfigError(place.problem(f"expected the keys {', '.join(KEYS)}"))

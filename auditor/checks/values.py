@@ -30,8 +30,8 @@ class NonFinite:
                 yield Finding(
                     severity=self.severity,
                     layer=skip.name,
-                    message=f"{skip.name} holds {skip.non_finite:,} values that are NaN or "
-                    f"infinite, of {skip.parameters:,}",
+                    message=f"{skip.name} holds {skip.non_finite:,} values that are NaN, "
+                    f"infinite or too large to be squared, of {skip.parameters:,}",
                     rule="values that are not finite",
                     limit=0.0,
                     value=float(skip.non_finite),

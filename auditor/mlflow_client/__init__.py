@@ -54,6 +54,8 @@ def connect(uri: str, *, to: type[AuditorError] = SourceError) -> Client:
     requests = logging.getLogger("urllib3.connectionpool")
     if requests.level == logging.NOTSET:
         requests.setLevel(logging.ERROR)  # it warns of every retry; the last failure is raised
+    if "://" not in uri and not uri.startswith("databricks"):
+        raise to(f"uri {uri!r} is no address of MLflow; expected http://… or sqlite:///…")
     file = database(uri)
     if file is not None and not file.exists():
         raise to(f"there is no MLflow database at {file}; check `uri`, or register a model first")

@@ -239,7 +239,7 @@ def _clean(case: Case, findings: Iterable[Finding]) -> str:
 def _incomplete(case: Case) -> str:
     if case.reading.failures:
         failure = case.reading.failures[0]
-        return f"{failure.name} cannot be parsed: {failure.reason}"
+        return f"{failure.name} cannot be used: {failure.reason}"
     if unsafe := sorted(_unparsed(case.reading)):
         return f"{unsafe[0]} asks to run code when loaded, so what was read may not be what loads"
     read, total = coverage(case.layers, case.skipped)

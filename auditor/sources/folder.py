@@ -101,7 +101,7 @@ class Folder:
 def version_at(path: Path) -> ModelVersion:
     """A file or a folder of weights, as the version that ``auditor audit PATH`` looks at.
 
-    The version is named by the time of its newest file, UTC: ``20260105T101500``.
+    The version is named by the time of its newest file, UTC: ``20260105-101500``.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def version_at(path: Path) -> ModelVersion:
         raise UsageError(f"{path} holds no files; name a file or a folder of weights")
     model = path.absolute().resolve().name or "root"
     return ModelVersion(
-        id=VersionId("path", model, created.strftime("%Y%m%dT%H%M%S")),
+        id=VersionId("path", model, created.strftime("%Y%m%d-%H%M%S")),
         created_at=created,
         uri=str(path),
         location=str(path.absolute()),

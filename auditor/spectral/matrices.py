@@ -131,6 +131,7 @@ def _skip(name: str, array: NDArray[Any], dtype: str, reason: str) -> Skip:
         array.shape,
         reason,
         dtype,
+        read=array.ndim < 2 or (array.dtype.kind == "f" and array.ndim <= MOST_DIMENSIONS),
         non_finite=int(array.size - np.count_nonzero(np.isfinite(array))),
         all_zero=not array.any(),
     )

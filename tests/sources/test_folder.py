@@ -153,7 +153,7 @@ def test_a_bare_folder_is_a_version_of_itself(tmp_path):
     put(tmp_path / "net" / "w.safetensors", b"abc", at=86400)
     put(tmp_path / "net" / "config.json", b"{}", at=0)
     version = version_at(tmp_path / "net")
-    assert str(version.id) == "path:net@19700102T000000"
+    assert str(version.id) == "path:net@19700102-000000"
     assert {file.name: file.role for file in files_at(tmp_path / "net")} == {
         "w.safetensors": Role.WEIGHTS,
         "config.json": Role.CONFIG,

@@ -227,3 +227,12 @@ def test_very_long_names_are_read_in_one_pass(piece):
     assert order([name, name + "1"]) == [name, name + "1"] or "embed" in name
     assert layer(name, numbered(3, 2)).slices
     block(name)
+
+
+def test_a_complex_matrix_counts_as_not_looked_at():
+    skip = cut("fc.weight", np.ones((4, 4), complex), "complex128")
+    assert isinstance(skip, Skip)
+    assert not skip.read
+    bias = cut("fc.bias", np.ones(4, complex), "complex128")
+    assert isinstance(bias, Skip)
+    assert bias.read
