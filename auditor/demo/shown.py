@@ -1,9 +1,11 @@
 """What came out of the demo, as a table and the commands to go on with."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
+from shutil import which
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -54,9 +56,17 @@ def show(outcomes: Sequence[Outcome], config: Path, console: Console) -> None:
     for place in sorted({outcome.report.parent for outcome in outcomes}):
         _line(console, f"  {place}")
     console.print("Tags and metrics in MLflow's own pages:", style="bold")
-    _line(console, f"  mlflow ui --backend-store-uri {quote(tracking_uri(folder))}")
+    _line(console, f"  {command('mlflow')} ui --backend-store-uri {quote(tracking_uri(folder))}")
     console.print("Look for new versions once more:", style="bold")
-    _line(console, f"  auditor once --config {quote(str(config))}")
+    _line(console, f"  {command('auditor')} once --config {quote(str(config))}")
+
+
+def command(name: str) -> str:
+    """How to call a program of this installation: by its path where the shell would miss it."""
+    beside = Path(sys.executable).with_name(name)
+    if which(name) == str(beside) or not beside.exists():
+        return name
+    return quote(str(beside))
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
