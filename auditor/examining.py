@@ -167,7 +167,8 @@ def repeated(
     earlier: Document, version: ModelVersion, trend: Sequence[Trend], at: datetime
 ) -> Document:
     """The audit of a version whose weights were audited before: the same verdict, and says so."""
-    name = sha256(f"{earlier['id']}|{version.identity}".encode()).hexdigest()[:16]
+    text = f"{earlier['id']}|{version.identity}"
+    name = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     number = earlier["model"]["version"]
     reason = SAME_WEIGHTS.sub("", earlier["reason"])
     return {
