@@ -171,15 +171,15 @@ def _tiles(document: Document) -> Iterator[Tile]:
         return Tile(f"{len(found):,}", words, note or listed(_places(found)))
 
     yield tile("new findings", _severities(by_origin.get("new", [])), "new")
-    compared = document["comparison"] is not None
-    if compared:
+    if document["comparison"] is not None:
         yield tile("fixed", "", "fixed")
         yield tile("carried over, not accepted", "", "open")
+    if "accepted" in by_origin:
         yield tile("accepted", "", "accepted")
-    if compared or "waived" in by_origin:
-        waivers = dict.fromkeys(f["waiver"] for f in by_origin.get("waived", []))
+    if "waived" in by_origin:
+        waivers = dict.fromkeys(finding["waiver"] for finding in by_origin["waived"])
         yield tile("waived", listed(waivers), "waived")
-    if compared:
+    if "analyzer" in by_origin:
         yield tile("seen only by a newer analyzer", "these do not gate", "analyzer")
     yield _coverage(document)
 
