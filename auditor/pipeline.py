@@ -195,14 +195,24 @@ def deliver(app: App, outcome: Outcome) -> None:
         audit, sink = app.ledger.audit(delivery.audit_id), app.sinks.get(delivery.sink)
         if audit is None or sink is None:
             continue
-        try:
-            sink.write(audit)
-        except SinkError as error:
-            app.ledger.undelivered(delivery.id, str(error), app.clock(), PAUSE)
-            outcome.undelivered.append((delivery.sink, str(error)))
-            log.warning("%s", error, extra={"event": "delivery.failed"})
-        else:
+        if (reason := _write(sink, audit)) is None:
             app.ledger.delivered(delivery.id, app.clock())
+        else:
+            app.ledger.undelivered(delivery.id, reason, app.clock(), PAUSE)
+            outcome.undelivered.append((delivery.sink, reason))
+
+
+def _write(sink: Sink, audit: Document) -> str | None:
+    """None once the sink has the audit, else why it has not."""
+    try:
+        sink.write(audit)
+    except SinkError as error:
+        log.warning("%s", error, extra={"event": "delivery.failed"})
+        return str(error)
+    except Exception as error:  # a bug keeps this audit from this sink, and nothing else
+        log.exception("sink %s: a bug", sink.name, extra={"event": "delivery.crashed"})
+        return f"an error in auditor itself, {type(error).__name__}: {error}; please report it"
+    return None
 
 
 def _settle(version: ModelVersion, error: SourceError, app: App, outcome: Outcome) -> None:

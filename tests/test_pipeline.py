@@ -152,25 +152,34 @@ class Flaky:
     """A sink that fails until it is told not to; a place of delivery like any other."""
 
     name = "flaky"
-    broken = True
 
-    def __init__(self):
+    def __init__(self, error: Exception):
         self.got: list[str] = []
+        self.error = error
+        self.broken = True
 
     def write(self, document):
         if self.broken:
-            raise SinkError("no route to host")
+            raise self.error
         self.got.append(document["model"]["version"])
 
 
-def test_a_broken_sink_gets_its_audit_later_alone_and_once(root):
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (SinkError("no route to host"), "no route to host"),
+        (KeyError("fc"), "an error in auditor itself, KeyError: 'fc'; please report it"),
+    ],
+    ids=["failure", "bug"],
+)
+def test_a_broken_sink_gets_its_audit_later_alone_and_once(root, error, reason):
     write(root / "models/net/1", weights(), day=1)
     with assemble(load(models.config(root))) as plain:
-        flaky = Flaky()
+        flaky = Flaky(error)
         app = replace(plain, sinks={**plain.sinks, "flaky": flaky})
         outcome = once(app)
         assert (root / "reports/folder/net/1.html").is_file()
-        assert outcome.undelivered == [("flaky", "no route to host")]
+        assert outcome.undelivered == [("flaky", reason)]
 
         flaky.broken = False
         again = once(in_hours(app, 2))
