@@ -129,6 +129,15 @@ def test_a_file_that_cannot_be_parsed_is_incomplete_and_exit_code_3(here, capsys
     assert run(["analyze", "model.safetensors"]) == 3
 
 
+def test_a_file_named_by_a_person_is_read_whatever_its_suffix(here, capsys):
+    write(here / "net", weights())
+    (here / "net" / "model.safetensors").rename(here / "weights.dat")
+    (here / "notes.dat").write_text("no weights")
+    assert run(["audit", "weights.dat", "--out", "out"]) == 0
+    assert run(["audit", "notes.dat", "--out", "out"]) == 3
+    assert "unknown format" in capsys.readouterr().out
+
+
 def test_once_audits_what_is_new_and_then_nothing(here, capsys):
     write(here / "models/net/1", weights(), day=1)
     models.config(here)

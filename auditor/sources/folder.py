@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -143,7 +143,8 @@ def must_be_plain(path: Path, wanted: str) -> None:
 def files_at(path: Path) -> Sequence[SourceFile]:
     """The files of a version that `version_at` named.
 
-    An index of shards stands for the folder it lies in, any other file for itself.
+    An index of shards stands for the folder it lies in, any other file for itself: one
+    named by a person holds weights whatever its suffix, and its content decides which.
     """
     if not path.exists():
         raise GoneError(f"{path} is gone; name a file or a folder of weights")
@@ -151,7 +152,8 @@ def files_at(path: Path) -> Sequence[SourceFile]:
         return _files(path, within=None)
     if role_of(path.name) is Role.INDEX:
         return [file for file in _files(path.parent, within=None) if "/" not in file.name]
-    return [_file(path, path.name)]
+    file = _file(path, path.name)
+    return [replace(file, role=Role.WEIGHTS) if file.role is Role.OTHER else file]
 
 
 def _order(version: ModelVersion) -> tuple[datetime, str, Natural]:
