@@ -43,6 +43,7 @@ def findings(document: Document) -> tuple[Finding, ...]:
             check=row["check"],
             level=Level(row["level"]),
             origin=Origin(row["origin"]),
+            evidence=row["evidence"],
             waiver=row["waiver"] or "",
             meaning=row["meaning"],
             advice=row["advice"],

@@ -291,3 +291,14 @@ def test_a_full_disk_ends_the_run_and_is_no_versions_fault(root, monkeypatch):
         assert app.ledger.states()["pending"] == 1
         assert app.ledger.problems() == []
     assert verdicts(run(root)) == {"1": "PASS"}
+
+
+def test_a_repaired_explosion_is_a_pass_without_any_alias(root):
+    """Every layer ten times larger in one version and back in the next."""
+    write(root / "models/net/1", weights(), day=1)
+    large = {name: 10 * value for name, value in weights(2).items()}
+    write(root / "models/net/2", large, day=2)
+    write(root / "models/net/3", weights(3), day=3)
+    outcome = run(root)
+    assert verdicts(outcome) == {"1": "PASS", "2": "REVIEW", "3": "PASS"}
+    assert outcome.audited[2]["counts"]["findings"]["fixed"] > 0

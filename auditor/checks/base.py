@@ -18,6 +18,7 @@ class Case:
     skipped: Sequence[Skip] = ()
     reading: Reading = NOTHING_READ
     comparison: Comparison | None = None
+    stood: Sequence[Finding] = ()  # findings of the baseline's audit that nobody accepted
 
 
 class Check(Protocol):

@@ -11,6 +11,7 @@ from typing import ClassVar
 from auditor.checks.base import Case
 from auditor.records import Finding, LayerRecord, Severity
 
+MOVED = "d_log_spectral_norm"  # evidence of a change against the baseline
 MIN_KIN = 8  # a robust z-score of fewer layers says nothing
 MAD_TO_SD = 1.4826  # for a normal distribution
 LEAST_SPREAD = 0.1  # of log10: blocks trained alike differ by less, and a factor of 1.1 is none
@@ -132,7 +133,8 @@ class ScaleCollapse:
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding per layer."""
-        yield from _scale_findings(case, self.severity, self.max_fall, self.min_z, -1)
+        limits = _Limits(self.max_fall, self.min_z, sign=-1, undoes="scale_explosion")
+        yield from _scale_findings(case, self.severity, limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,21 +158,35 @@ class ScaleExplosion:
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding per layer."""
-        yield from _scale_findings(case, self.severity, self.max_rise, self.max_z, 1)
+        limits = _Limits(self.max_rise, self.max_z, sign=1, undoes="scale_collapse")
+        yield from _scale_findings(case, self.severity, limits)
 
 
-def _scale_findings(
-    case: Case, severity: Severity, change_limit: float, z_limit: float, sign: int
-) -> Iterator[Finding]:
-    """Findings of layers beyond either limit in direction `sign`; the change speaks first."""
-    scores = robust_z(case)
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How far a scale may go in one direction, and which finding the way back undoes."""
+
+    change: float  # of log10 of the largest eigenvalue, with its sign
+    z: float
+    sign: int
+    undoes: str
+
+
+def _scale_findings(case: Case, severity: Severity, limits: _Limits) -> Iterator[Finding]:
+    """Findings of layers beyond either limit; the change speaks first.
+
+    What a baseline nobody accepted had moved the other way is taken off the change: coming
+    back from an explosion is its repair and no collapse.
+    """
+    scores, undone = robust_z(case), _moved_before(case, limits.undoes)
+    sign, change_limit, z_limit = limits.sign, limits.change, limits.z
     for layer in case.layers:
         change = case.comparison.change(layer.name) if case.comparison else None
         moved = change.distances["d_log_spectral_norm"] if change else math.nan
         z = scores.get(layer.name, math.nan)
         word = "larger" if sign > 0 else "smaller"
         norm = layer.metrics["log_spectral_norm"]
-        if sign * moved >= sign * change_limit:
+        if sign * (moved + undone.get(layer.name, 0.0)) >= sign * change_limit:
             yield Finding(
                 severity=severity,
                 layer=layer.name,
@@ -179,7 +195,7 @@ def _scale_findings(
                 rule=f"log10 of the largest eigenvalue changed by {change_limit:+g} or more",
                 limit=change_limit,
                 value=moved,
-                evidence={"log_spectral_norm": norm, "z": z},
+                evidence={"log_spectral_norm": norm, "z": z, MOVED: moved},
             )
         elif sign * z >= sign * z_limit:
             yield Finding(
@@ -193,6 +209,15 @@ def _scale_findings(
                 value=z,
                 evidence={"log_spectral_norm": norm, "z": z},
             )
+
+
+def _moved_before(case: Case, check: str) -> dict[str, float]:
+    """By layer, how far the standing findings of a check say that it moved."""
+    return {
+        finding.layer: finding.evidence[MOVED]
+        for finding in case.stood
+        if finding.check == check and finding.layer and finding.evidence.get(MOVED) is not None
+    }
 
 
 CHECKS = (RankCollapse, ScaleCollapse, ScaleExplosion)

@@ -67,7 +67,7 @@ def judge(
     Judgement
         The same for the same arguments.
     """
-    found = checks.examine(case, policy.checks)
+    found = checks.examine(replace(case, stood=_standing(before)), policy.checks)
     renamed = {after: old for old, after in case.comparison.renamed} if case.comparison else {}
     waivers = policy.in_force(model, as_of)
     judged = (
@@ -83,6 +83,13 @@ def judge(
     verdict = _verdict(gate)
     everything = (*findings, *_fixed(findings, before, renamed, policy))
     return Judgement(everything, gate, verdict, _reason(verdict, findings, case, gate))
+
+
+def _standing(before: Before | None) -> tuple[Finding, ...]:
+    """What the baseline's audit found and nobody accepted."""
+    if before is None or before.accepted:
+        return ()
+    return tuple(known for known in before.findings if known.origin in {Origin.NEW, Origin.OPEN})
 
 
 def gates(finding: Finding) -> bool:

@@ -1,9 +1,13 @@
 import math
+from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from auditor.checks.base import Case
 from auditor.checks.scale import RankCollapse, ScaleCollapse, ScaleExplosion, robust_z
+from auditor.policy import Before, judge, preset
+from auditor.records import Origin
 from tests.render.factory import compared, layer, version
 
 
@@ -78,3 +82,26 @@ def test_the_score_is_blind_to_the_scale_of_the_whole_model():
     here, there = robust_z(Case(outlier(12, 0.0))), robust_z(Case(shifted))
     assert here.keys() == there.keys()
     assert all(math.isclose(here[name], there[name], abs_tol=1e-9) for name in here)
+
+
+def back_from(exploded: float, moved: float, origin: Origin = Origin.NEW):
+    """A layer that moved since a baseline which itself had exploded by so much."""
+    case = against(layer("fc", log_spectral_norm=2.0 + moved), layer("fc", log_spectral_norm=2.0))
+    (stood,) = ScaleExplosion()(
+        against(layer("fc", log_spectral_norm=exploded), layer("fc", log_spectral_norm=0.0))
+    )
+    stood = replace(stood, check="scale_explosion", origin=origin)
+    judgement = judge(
+        case, preset("recommended"), Before(findings=[stood]), model="m", as_of=date(2026, 1, 1)
+    )
+    return [found.check for found in judgement.findings if found.origin != Origin.FIXED]
+
+
+def test_coming_back_from_an_explosion_nobody_accepted_is_no_collapse():
+    assert back_from(exploded=1.5, moved=-1.5) == []
+    assert back_from(exploded=1.5, moved=-1.5, origin=Origin.ACCEPTED) == ["scale_collapse"]
+
+
+def test_falling_further_than_the_explosion_is_a_collapse():
+    assert back_from(exploded=1.5, moved=-2.4) == []
+    assert back_from(exploded=1.5, moved=-2.5) == ["scale_collapse"]

@@ -19,7 +19,9 @@ def test_every_check_is_in_its_table(family):
     written = {
         value
         for value in vars(module).values()
-        if inspect.isclass(value) and value.__module__ == module.__name__
+        if inspect.isclass(value)
+        and value.__module__ == module.__name__
+        and not value.__name__.startswith("_")
     }
     assert written == set(module.CHECKS)
     assert written <= set(checks.ALL)
