@@ -5,6 +5,7 @@ worker. What was measured before, in any version or model, is remembered and not
 again.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -142,9 +143,7 @@ def measure_version(inventory: Inventory, baseline: Baseline | None, bench: Benc
 
 def estimate(tensor: Tensor, baseline: Baseline | None) -> int:
     """Peak bytes of one pair: both tensors, a block, 5 M² float64, twin and a float32 copy."""
-    count = 1
-    for side in tensor.shape:
-        count *= side
+    count = math.prod(tensor.shape)
     small = min(sorted(tensor.shape)[-2:], default=0) if len(tensor.shape) >= 2 else 0
     pair = 2 if baseline and baseline.shapes.get(tensor.name) == tensor.shape else 1
     return pair * (tensor.nbytes + 4 * count) + BLOCK_BYTES + 5 * small * small * 8 + 8 * count
@@ -171,6 +170,9 @@ def _pair(
 def _against(part: _Part, baseline: Baseline, bench: Bench) -> LayerChange | None:
     """The distances to the baseline's layer of the same name."""
     after, name = part.record, part.record.name
+    stored = baseline.layers.get(name)
+    if stored and stored.digest == after.digest:
+        return _moved(after, name)  # the same weights: nothing of the baseline need be read
     if name not in baseline.tensors:
         before = baseline.layers[name]
         key = measurement_key(part.layer, before.digest, bench.settings)
@@ -262,5 +264,5 @@ def _digest_of(baseline: Baseline, name: str) -> str:
 
 
 def _moved(layer: LayerRecord, before: str) -> LayerChange:
-    """A renamed layer: the same weights under another name."""
+    """The distance to the same weights, which the baseline has under the name `before`."""
     return change(replace(layer, name=before), layer, Sides(weights=None, spectra=None))

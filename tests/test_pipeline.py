@@ -16,6 +16,7 @@ from auditor.config import load
 from auditor.errors import LedgerError, SinkError, UsageError
 from auditor.ledger import spectra
 from auditor.pipeline import LEASE, MAX_ATTEMPTS, App, Outcome, once, sweep
+from auditor.weights.tensors import decode
 from tests import models
 from tests.models import weights, write
 
@@ -302,3 +303,21 @@ def test_a_repaired_explosion_is_a_pass_without_any_alias(root):
     outcome = run(root)
     assert verdicts(outcome) == {"1": "PASS", "2": "REVIEW", "3": "PASS"}
     assert outcome.audited[2]["counts"]["findings"]["fixed"] > 0
+
+
+def test_a_layer_with_the_baselines_digest_costs_no_read_of_the_baseline(root, monkeypatch):
+    write(root / "models/net/1", weights(), day=1)
+    run(root)
+    write(root / "models/net/2", weights(**{"fc1.weight": weights(9)["fc1.weight"]}), day=2)
+    decoded: list[tuple[int, ...]] = []
+
+    def counted(dtype, shape, data):
+        decoded.append(shape)
+        return decode(dtype, shape, data)
+
+    monkeypatch.setattr(measuring, "decode", counted)
+    comparison = run(root).audited[0]["comparison"]
+    same = [layer["name"] for layer in comparison["layers"] if layer["delta_W"] == 0.0]
+    assert same == ["fc2.weight", "head.weight"]
+    own = [(96, 64), (64, 64), (64,), (10, 64)]
+    assert sorted(decoded) == sorted([*own, (96, 64)])  # of the baseline, the changed layer only
