@@ -14,6 +14,7 @@ from auditor import document
 from auditor.errors import UsageError
 from auditor.measuring import Bench, Progress, measure_version, quiet
 from auditor.memory import Passing
+from auditor.policy import MIN_COVERAGE
 from auditor.records import LayerRecord, Reading, Settings, Skip
 from auditor.refs import find
 from auditor.weights import Inventory, opened
@@ -69,8 +70,8 @@ class Analysis:
     @property
     def complete(self) -> bool:
         """Whether every file was parsed and nearly all parameters of matrices were read."""
-        read, total = document.coverage(self.layers, self.skipped)
-        return not self.reading.failures and total > 0 and read >= 0.95 * total
+        share = document.share_read(self.layers, self.skipped)
+        return not self.reading.failures and share >= MIN_COVERAGE
 
 
 def analyze(  # noqa: PLR0913 - the options of the public API, by keyword

@@ -124,6 +124,12 @@ def coverage(layers: Iterable[LayerRecord], skipped: Iterable[Skip]) -> tuple[in
     return read, analysed + sum(skip.parameters for skip in matrices)
 
 
+def share_read(layers: Iterable[LayerRecord], skipped: Iterable[Skip]) -> float:
+    """Part of the parameters of matrices that was looked at; 0 where there is no matrix."""
+    read, total = coverage(layers, skipped)
+    return read / total if total else 0.0
+
+
 def summary(layers: Sequence[LayerRecord]) -> dict[str, Any]:
     """Mean, median and percentiles of every metric over the layers where it is defined."""
     names = dict.fromkeys(name for layer in layers for name in layer.metrics)

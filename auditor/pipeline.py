@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from auditor.baselines import as_baseline, may_be_one
 from auditor.document import Document, document
 from auditor.errors import (
     AuditorError,
@@ -169,24 +170,11 @@ def choose(version: ModelVersion, app: App) -> Chosen | None:
             found = app.ledger.previous(version)
         else:
             found = source.resolve(selector, version)
-        if found and found.created_at < version.created_at and _eligible(found, app):
-            return Chosen(
-                version=found,
-                files=partial(source.files, found),
-                document=app.ledger.latest(found),
-                accepted=_accepted(found, app),
-            )
+        if found and found.created_at < version.created_at:
+            chosen = as_baseline(found, partial(source.files, found), app.ledger)
+            if may_be_one(chosen, app.ledger):
+                return chosen
     return None
-
-
-def _eligible(version: ModelVersion, app: App) -> bool:
-    """A version never audited may be a baseline; a bad one only if a person accepted it."""
-    return app.ledger.latest(version) is None or app.ledger.may_be_baseline(version)
-
-
-def _accepted(version: ModelVersion, app: App) -> bool:
-    decision = app.ledger.decision(version)
-    return decision is not None and decision.accept
 
 
 def deliver(app: App, outcome: Outcome) -> None:

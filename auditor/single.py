@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from auditor.app import assemble, bench, now
+from auditor.baselines import as_baseline, may_be_one
 from auditor.config import Config
 from auditor.document import Document, document
 from auditor.errors import UsageError
@@ -23,7 +24,6 @@ from auditor.pipeline import TREND, Outcome, deliver
 from auditor.policies import load_policy
 from auditor.records import ModelVersion, Role
 from auditor.refs import Named, files_of, find
-from auditor.sources import Source
 from auditor.weights import opened
 
 SQLITE = "sqlite:///"
@@ -39,8 +39,8 @@ class Request:
     policy: str | None = None
 
 
-def audit(request: Request, progress: Progress) -> Document:
-    """Audit one version now.
+def audit(request: Request, progress: Progress) -> tuple[ModelVersion, Document]:
+    """Audit one version now: which one the reference named, and its audit document.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def audit(request: Request, progress: Progress) -> Document:
             f"baseline {request.baseline}: no matrix could be read from it, so there is nothing "
             "to compare with; audit it alone to see why, or name another baseline"
         )
-    return document(found)
+    return named.version, document(found)
 
 
 def plan(request: Request) -> str:
@@ -91,10 +91,10 @@ def plan(request: Request) -> str:
     return "\n".join(lines)
 
 
-def record(request: Request, document: Document) -> list[str]:
+def record(version: ModelVersion, document: Document, config: Config) -> list[str]:
     """Save an audit in the ledger and give it to every sink; which of them failed, and why."""
-    version, outcome = find(request.ref, request.config).version, Outcome()
-    with assemble(request.config) as app:
+    outcome = Outcome()
+    with assemble(config) as app:
         app.ledger.save(version, document, sinks=list(app.sinks), at=app.clock())
         deliver(app, outcome)
     return [f"{sink}: {reason}" for sink, reason in outcome.undelivered]
@@ -126,29 +126,20 @@ def _chosen(request: Request, named: Named, ledger: Ledger | None) -> Chosen | N
         found = find(request.baseline, request.config)
         if found.version.identity == named.version.identity:
             raise UsageError(f"{request.baseline} is the version itself; name another baseline")
-        return _known(found.version, found.source, ledger)
+        return as_baseline(found.version, found.files, ledger)
     for selector in request.config.baseline if named.source else ():
-        version = _resolved(selector, named, ledger)
-        if version and version.created_at < named.version.created_at:
-            return _known(version, named.source, ledger)
+        chosen = _resolved(selector, named, ledger)
+        if chosen and chosen.version.created_at < named.version.created_at:
+            return chosen
     return None
 
 
-def _resolved(selector: str, named: Named, ledger: Ledger | None) -> ModelVersion | None:
+def _resolved(selector: str, named: Named, ledger: Ledger | None) -> Chosen | None:
     """What a selector names, unless the ledger knows that it may not be a baseline."""
-    if selector == "previous" and ledger and (known := ledger.previous(named.version)):
-        return known
-    version = named.source.resolve(selector, named.version) if named.source else None
-    if version and ledger and ledger.latest(version) and not ledger.may_be_baseline(version):
+    version = ledger.previous(named.version) if ledger and selector == "previous" else None
+    if version is None and named.source:
+        version = named.source.resolve(selector, named.version)
+    if version is None:
         return None
-    return version
-
-
-def _known(version: ModelVersion, source: Source | None, ledger: Ledger | None) -> Chosen:
-    decision = ledger.decision(version) if ledger else None
-    return Chosen(
-        version=version,
-        files=partial(files_of, version, source),
-        document=ledger.latest(version) if ledger else None,
-        accepted=decision is not None and decision.accept,
-    )
+    chosen = as_baseline(version, partial(files_of, version, named.source), ledger)
+    return chosen if may_be_one(chosen, ledger) else None

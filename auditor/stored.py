@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from auditor.document import Document
@@ -12,11 +11,9 @@ from auditor.records import (
     LayerRecord,
     Level,
     Measurement,
-    ModelVersion,
     Origin,
     Severity,
     Trap,
-    VersionId,
 )
 
 NOT_METRICS = {
@@ -49,18 +46,6 @@ def findings(document: Document) -> tuple[Finding, ...]:
             advice=row["advice"],
         )
         for row in document["findings"]
-    )
-
-
-def version(document: Document) -> ModelVersion:
-    """The version an audit is about, as far as the document tells."""
-    model = document["model"]
-    return ModelVersion(
-        id=VersionId(model["source"], model["name"], model["version"]),
-        created_at=datetime.fromisoformat(model["created_at"]),
-        uri=model["uri"],
-        location="",
-        facts=document["source"],
     )
 
 

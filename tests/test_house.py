@@ -17,7 +17,7 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     {"metrics", "checks", "compare", "audit", "policy", "document", "stored", "schema"},
     {"config", "plugins", "policies", "render", "weights", "ledger", "executors"},
     {"sources", "sinks", "mlflow_client"},
-    {"measuring", "memory", "examining", "pipeline"},
+    {"measuring", "memory", "examining", "baselines", "pipeline"},
     {"app", "refs", "single", "api", "backfilling", "deciding", "reports"},
     {"cli", "demo", "doctor", "__main__"},
 ]

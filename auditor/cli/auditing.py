@@ -87,8 +87,8 @@ def audit(
         out(plan(request))
         return
     with progress(f"auditing {printable(ref)}") as show:
-        document = audited(request, show)
-    for failure in record(request, document) if deliver else ():
+        version, document = audited(request, show)
+    for failure in record(version, document, settings) if deliver else ():
         typer.echo(f"auditor: not delivered to {printable(failure)}", err=True)
     if as_json:
         out_json(document)

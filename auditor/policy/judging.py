@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from auditor import checks
 from auditor.checks.base import Case, name_of
-from auditor.document import coverage
+from auditor.document import coverage, share_read
 from auditor.policy.levels import ERROR, OFF, Policy
 from auditor.records import Condition, Finding, Origin, Reading, Verdict, Waiver
 
@@ -178,19 +178,13 @@ BASELINE = "A baseline to compare with"
 
 def _general(case: Case, policy: Policy) -> Iterable[Condition]:
     """Rows about the audit itself."""
-    share = _share(case)
+    share = share_read(case.layers, case.skipped)
     bad = len(_unparsed(case.reading))
     yield Condition(COVERAGE, ERROR, MIN_COVERAGE, share, None, passed=share >= MIN_COVERAGE)
     yield Condition(PARSED, ERROR, 0.0, float(bad), None, passed=bad == 0)
     if policy.baseline != OFF:
         has = case.comparison is not None
         yield Condition(BASELINE, policy.baseline, 1.0, float(has), None, passed=has)
-
-
-def _share(case: Case) -> float:
-    """Part of the parameters of matrices that was looked at; 0 where there is no matrix."""
-    read, total = coverage(case.layers, case.skipped)
-    return read / total if total else 0.0
 
 
 def _unparsed(reading: Reading) -> set[str]:
