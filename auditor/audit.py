@@ -6,8 +6,9 @@ import numpy as np
 
 from auditor.metrics import columns
 from auditor.records import FloatArray, Layer, Measurement, Settings
+from auditor.spectral.eigenvalues import Eigensolver, eigenvalues, lapack
 from auditor.spectral.histogram import histogram
-from auditor.spectral.spectrum import Eigensolver, Spectrum, eigenvalues, lapack, roundoff
+from auditor.spectral.spectrum import Spectrum, roundoff
 from auditor.spectral.twin import Twin, random_twin
 
 HALF = 0.5  # the reference halves every eigenvalue of a Conv2d, whatever its kernel

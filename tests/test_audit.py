@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from auditor import metrics
 from auditor.audit import measure
 from auditor.records import Layer, Measurement, Settings
+from auditor.spectral.eigenvalues import lapack
 from auditor.spectral.matrices import cut
-from auditor.spectral.spectrum import lapack
 
 Array = NDArray[Any]
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from auditor.metrics.base import Metric
 from auditor.records import FloatArray
-from auditor.spectral.spectrum import EPS, Spectrum
+from auditor.spectral.eigenvalues import EPS
+from auditor.spectral.spectrum import Spectrum
 
 ROUNDING_NOISE = 0.43  # 1.5 × what entries rounded to spacing u of their size add, see matrix_rank
 WEAK = 1e-6

@@ -12,7 +12,6 @@ from auditor.records.audits import (
     FileRecord,
     PickleGlobal,
     Reading,
-    Settings,
     Trend,
 )
 from auditor.records.findings import (
@@ -36,6 +35,7 @@ from auditor.records.layers import (
     Skip,
     Trap,
 )
+from auditor.records.settings import Settings
 from auditor.records.versions import (
     ModelVersion,
     Role,

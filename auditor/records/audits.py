@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from auditor.records.findings import Condition, Finding, Verdict
 from auditor.records.layers import Comparison, LayerRecord, Skip
+from auditor.records.settings import Settings
 from auditor.records.versions import ModelVersion
 
 
@@ -53,19 +54,6 @@ class Reading:
         for file in sorted((file.name, file.sha256) for file in self.files):
             total.update("\0".join(file).encode() + b"\n")
         return total.hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything besides the weights that a measured number depends on."""
-
-    convention: str = "auditor"  # or "weightwatcher"
-    seed: int = 0
-    min_evals: int = 8  # below this no power law is fitted
-    min_tail: int = 8  # smallest tail the fit may choose
-    bootstrap: int = 100  # refits behind α's interval; 0: no interval
-    mp_fit: bool = True  # the Marchenko-Pastur bulk and its spikes
-    randomize: bool = True  # the random twin and correlation traps
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ twin for every name, file format and orientation, and scales with the matrix.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -15,11 +15,10 @@ import numpy as np
 
 from auditor.records import FloatArray, Matrix, Trap
 from auditor.spectral.distances import density_distance
+from auditor.spectral.eigenvalues import Eigensolver
 from auditor.spectral.marchenko_pastur import EPS, edge, fit_bulk
 from auditor.spectral.shuffle import Entries, take_entries
 from auditor.spectral.traps import name_entries
-
-Eigensolver = Callable[[FloatArray], FloatArray]  # symmetric (m, m) -> (m,) ascending
 
 TRAP_LEVEL = 0.001  # chance of one trap or more in a layer of iid Gaussian entries
 SPIKE_LEVEL = 0.01  # chance that a random layer has a spike, and so is not random-like

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.records import FloatArray, Settings
-from auditor.spectral.spectrum import Spectrum, eigenvalues, roundoff
+from auditor.spectral.eigenvalues import eigenvalues
+from auditor.spectral.spectrum import Spectrum, roundoff
 
 
 def spectrum(*slices: NDArray[Any], dtype: str = "float64", **settings: Any) -> Spectrum:

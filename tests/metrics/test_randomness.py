@@ -10,7 +10,8 @@ from scipy.spatial.distance import jensenshannon
 
 from auditor.metrics import randomness
 from auditor.records import FloatArray, Matrix
-from auditor.spectral.spectrum import Spectrum, lapack
+from auditor.spectral.eigenvalues import lapack
+from auditor.spectral.spectrum import Spectrum
 from auditor.spectral.twin import random_twin
 from tests.metrics.spectra import spectrum
 

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 
 from auditor.records import FloatArray, Matrix, Settings
-from auditor.spectral import spectrum as room
-from auditor.spectral.spectrum import Spectrum, eigenvalues, lapack, roundoff
+from auditor.spectral import eigenvalues as room
+from auditor.spectral.eigenvalues import eigenvalues, lapack
+from auditor.spectral.spectrum import Spectrum, roundoff
 from tests.spectral import oracles
 
 
