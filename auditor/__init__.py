@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-METRIC_SET = 1  # raised when a measured number would change
+METRIC_SET = 2  # raised when a measured number would change
 
 __all__ = ["METRIC_SET", "Analysis", "__version__", "analyze"]
 

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditor import document
+from auditor.config.options import Options, chosen
 from auditor.errors import UsageError
 from auditor.measuring import Bench, Progress, measure_version, quiet
 from auditor.memory import Passing
@@ -78,10 +79,23 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     model: object,
     *,
     convention: str = "auditor",
+    layers: Sequence[str] = (),
     intervals: bool = False,
+    bootstrap: int = 100,
+    goodness_of_fit: bool = False,
     mp_fit: bool = False,
     randomize: bool = False,
+    detX: bool = False,
+    vectors: bool = False,
+    cumulants: bool = False,
+    pool: bool = True,
+    split_qkv: bool = False,
+    fit: str = "PL",
+    fix_fingers: str | None = None,
+    xmax: float | str | None = None,
     min_evals: int = 8,
+    min_tail: int = 8,
+    precision: str = "float64",
     seed: int = 0,
     progress: Progress = quiet,
 ) -> Analysis:
@@ -95,14 +109,43 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
         or executed.
     convention
         ``auditor``, or ``weightwatcher`` for numbers that agree with the reference tool's.
+    layers
+        Patterns of the tensors to analyse, such as ``h.*.mlp.*``; those after ``!`` are left
+        out. None: all.
     intervals
         Also the 95 % interval of α, by refitting resampled spectra.
+    bootstrap
+        How many of them.
+    goodness_of_fit
+        Also, with intervals, the plausibility of every layer's power law and its likelihood
+        against a truncated power law, a lognormal and an exponential.
     mp_fit
         Also the Marchenko-Pastur bulk and its spikes.
     randomize
         Also the random twin of every layer and its correlation traps.
+    detX
+        Also where the product of the eigenvalues is 1, and how far from the tail that is.
+    vectors
+        Also entropy and localisation of the singular vectors of bulk and tail.
+    cumulants
+        Also free cumulants and log capacities.
+    pool
+        False: every slice of a convolution or stack of experts is a layer of its own.
+    split_qkv
+        True: fused query, key and value are three layers.
+    fit
+        ``PL``, or ``TPL`` for a power law with an exponential cut-off.
+    fix_fingers
+        ``clip_xmax`` drops single large eigenvalues, ``xmin_peak`` looks for the beginning of
+        the tail near the peak of the spectrum.
+    xmax
+        Where the tail ends: an eigenvalue, or ``force`` for the largest one.
     min_evals
         Layers with fewer eigenvalues get no power-law fit.
+    min_tail
+        Fewest eigenvalues of a tail.
+    precision
+        ``float64``, or ``float32`` for eigenvalues in half the memory and fewer digits.
     seed
         Of everything drawn at random.
     progress
@@ -111,18 +154,11 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     Raises
     ------
     UsageError
-        If `model` is nothing that has weights.
+        If `model` is nothing that has weights, an option does not fit, or no layer is called
+        as `layers` asks.
     """
-    if convention not in {"auditor", "weightwatcher"}:
-        raise UsageError(f"no convention {convention!r}; there are auditor and weightwatcher")
-    settings = Settings(
-        convention=convention,
-        seed=seed,
-        min_evals=min_evals,
-        bootstrap=Settings().bootstrap if intervals else 0,
-        mp_fit=mp_fit,
-        randomize=randomize,
-    )
+    given = {name: value for name, value in locals().items() if name in Options.model_fields}
+    settings = chosen(given).settings
     bench = Bench(Passing(), settings, MEMORY, None, progress)
     with _inventory(model) as inventory:
         measured = measure_version(inventory, None, bench)

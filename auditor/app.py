@@ -18,7 +18,6 @@ from auditor.memory import Kept
 from auditor.mlflow_client.artifacts import trim
 from auditor.pipeline import App
 from auditor.policies import load_policy
-from auditor.records import Settings
 
 
 @contextmanager
@@ -55,7 +54,7 @@ def assemble(config: Config, progress: Progress = quiet) -> Iterator[App]:
 def bench(config: Config, memory: Memory, progress: Progress) -> Bench:
     """Measure as audits do, within the configured limits."""
     workers = None if config.limits.workers == "auto" else config.limits.workers
-    return Bench(memory, Settings(), config.limits.memory, workers, progress)
+    return Bench(memory, config.analysis.settings, config.limits.memory, workers, progress)
 
 
 def now() -> datetime:

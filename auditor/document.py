@@ -258,6 +258,8 @@ def _maybe(value: float | None) -> float | None:
 
 
 def _evidence(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
     return number(value) if isinstance(value, float) else value
 
 

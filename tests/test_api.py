@@ -152,7 +152,7 @@ def test_what_has_no_weights_is_refused_with_a_sentence(model, said):
 
 
 def test_an_unknown_convention_is_refused():
-    with pytest.raises(UsageError, match="no convention 'ww'"):
+    with pytest.raises(UsageError, match="convention: found 'ww'"):
         auditor.analyze(weights(), convention="ww")
 
 

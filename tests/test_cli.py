@@ -92,7 +92,7 @@ def broken(here):
         (["audit", "notes", "--config", "gone.yaml"], "gone.yaml: there is no such file"),
         (["audit"], "Missing argument 'REF'"),
         (["audit", "notes", "--jsn"], "No such option: --jsn"),
-        (["analyze", "notes", "--convention", "ww"], "no convention 'ww'"),
+        (["analyze", "notes", "--convention", "ww"], "convention: found 'ww'"),
         (["analyze", "nowhere.pt"], "nowhere.pt does not exist"),
         (["once"], "config.yaml: there is no such file"),
         (["once", "--config", "list.yaml"], "list.yaml:1: expected keys"),

@@ -164,9 +164,15 @@ def test_a_value_from_the_environment_is_never_repeated(write):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("limts: {}", "3: limts: no such setting here; did you mean limits? (there are: base"),
+        (
+            "limts: {}",
+            "3: limts: no such setting here; did you mean limits? (there are: analysis, base",
+        ),
         ("limits:\n  memry: 1", "4: limits.memry: no such setting here; did you mean memory?"),
-        ("server: {}", "3: server: no such setting here (there are: baseline, data, ledger,"),
+        (
+            "server: {}",
+            "3: server: no such setting here (there are: analysis, baseline, data, ledger,",
+        ),
         ("limits:\n  memory: 8XB", "4: limits.memory: found '8XB': expected a size such as 8GiB"),
         ("limits:\n  memory: 0", "4: limits.memory: found 0: expected a size"),
         ("limits:\n  workers: 0", "4: limits.workers: found 0: expected a number of threads"),

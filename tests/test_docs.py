@@ -1,5 +1,6 @@
 """The documents say what there is, all of it, and nothing that there is not."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import typer
+from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 from safetensors.numpy import save_file
 
@@ -17,6 +19,7 @@ from auditor.checks.base import name_of
 from auditor.cli import app
 from auditor.cli.auditing import FailOn, exit_code
 from auditor.config import Config, Limits
+from auditor.config.options import Options
 from auditor.config.units import size
 from auditor.plugins import Room
 from auditor.policies import load_policy
@@ -77,7 +80,11 @@ def _commands(command: Any, name: str) -> Iterator[tuple[str, set[str]]]:
         for child, below in command.commands.items():
             yield from _commands(below, f"{name} {child}")
         return
-    said = [option for parameter in command.params for option in parameter.opts]
+    said = [
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    ]
     yield name, {option for option in said if option.startswith("--")}
 
 
@@ -138,7 +145,11 @@ def test_the_readme_lists_every_key_and_no_other():
 
 
 def test_the_reference_lists_every_key_and_no_other():
-    keys = {*Config.model_fields, *(f"limits.{key}" for key in Limits.model_fields)}
+    keys = {
+        *Config.model_fields,
+        *(f"limits.{key}" for key in Limits.model_fields),
+        *(f"analysis.{key}" for key in Options.model_fields),
+    }
     assert rows(section(CONFIGURATION, "Keys")).keys() == keys
 
 
@@ -157,6 +168,21 @@ def test_the_defaults_of_limits_are_as_documented():
         assert (said if field.default == "auto" else size(said)) == field.default
 
 
+def test_the_defaults_of_options_are_as_documented():
+    listed = rows(section(CONFIGURATION, "Keys"))
+    for key, field in Options.model_fields.items():
+        said = listed[f"analysis.{key}"][0]
+        assert said == documented(field), key
+
+
+def test_python_command_line_and_configuration_have_the_same_options():
+    python = inspect.signature(auditor.analyze).parameters.keys() - {"model", "progress"}
+    assert python == Options.model_fields.keys() - {"more_distances"}  # those need two models
+    command = {option.replace("-", "_") for option in commands()["auditor analyze"]}
+    shell = {option.removeprefix("__") for option in command} - {"json", "csv", "no_pool"}
+    assert shell == {option.lower() for option in python}
+
+
 @pytest.mark.parametrize(("room", "kind"), KINDS)
 def test_every_kind_is_documented_with_its_settings_and_their_defaults(room, kind):
     part = section(CONFIGURATION, room.title())
@@ -169,7 +195,7 @@ def test_every_kind_is_documented_with_its_settings_and_their_defaults(room, kin
         assert listed[name][0] == documented(settings[name]), name
 
 
-def documented(field: Field[Any]) -> str:
+def documented(field: Field[Any] | FieldInfo) -> str:
     """A default as the documents write it."""
     if field.default is MISSING or field.default is None:
         return "–"

@@ -23,6 +23,8 @@ Examples:
   auditor analyze model.safetensors
   auditor analyze models:/digits/3 --intervals --randomize --csv > layers.csv
   auditor analyze model.pt --convention weightwatcher --json
+  auditor analyze models/llm --layers 'model.layers.*.mlp.*' --layers '!*.gate_proj.*'
+  auditor analyze model.pt --no-pool --detx --vectors --csv
 """
 REPORT = """
 \b
@@ -46,14 +48,60 @@ def analyze(
     convention: Annotated[
         str, typer.Option(help="auditor, or weightwatcher for the reference tool's numbers.")
     ] = "auditor",
-    intervals: Annotated[bool, typer.Option(help="Also the 95 % interval of α.")] = False,
-    mp_fit: Annotated[bool, typer.Option(help="Also the Marchenko-Pastur bulk.")] = False,
-    randomize: Annotated[
-        bool, typer.Option(help="Also the random twin and correlation traps.")
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Pattern of the tensors to analyse, such as 'h.*.mlp.*'; '!…' leaves out. "
+            "Can be given several times.",
+        ),
+    ] = None,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Also the 95 % interval of α.")
     ] = False,
+    bootstrap: Annotated[int, typer.Option(min=2, help="Refits behind an interval.")] = 100,
+    goodness_of_fit: Annotated[
+        bool,
+        typer.Option(
+            "--goodness-of-fit", help="Plausibility of every power law, and its alternatives."
+        ),
+    ] = False,
+    mp_fit: Annotated[
+        bool, typer.Option("--mp-fit", help="Also the Marchenko-Pastur bulk.")
+    ] = False,
+    randomize: Annotated[
+        bool, typer.Option("--randomize", help="Also the random twin and correlation traps.")
+    ] = False,
+    detX: Annotated[
+        bool, typer.Option("--detx", help="Also where the product of the eigenvalues is 1.")
+    ] = False,
+    vectors: Annotated[
+        bool, typer.Option("--vectors", help="Also entropy and localisation of singular vectors.")
+    ] = False,
+    cumulants: Annotated[
+        bool, typer.Option("--cumulants", help="Also free cumulants and log capacities.")
+    ] = False,
+    pool: Annotated[
+        bool, typer.Option("--pool/--no-pool", help="All slices of a tensor are one layer.")
+    ] = True,
+    split_qkv: Annotated[
+        bool, typer.Option("--split-qkv", help="Fused query, key and value are three layers.")
+    ] = False,
+    fit: Annotated[
+        str, typer.Option(help="PL, or TPL for a power law with an exponential cut-off.")
+    ] = "PL",
+    fix_fingers: Annotated[
+        str | None, typer.Option(help="clip_xmax or xmin_peak.", show_default=False)
+    ] = None,
+    xmax: Annotated[
+        str | None,
+        typer.Option(help="End of the tail: an eigenvalue, or force.", show_default=False),
+    ] = None,
     min_evals: Annotated[
         int, typer.Option(min=1, help="Fewest eigenvalues a power law is fitted to.")
     ] = 8,
+    min_tail: Annotated[int, typer.Option(min=2, help="Fewest eigenvalues of a tail.")] = 8,
+    precision: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn at random.")] = 0,
 ) -> None:
     """Measure every layer; no baseline, no judgement."""
@@ -66,10 +114,23 @@ def analyze(
         analysis = measured(
             ref,
             convention=convention,
+            layers=layers or (),
             intervals=intervals,
+            bootstrap=bootstrap,
+            goodness_of_fit=goodness_of_fit,
             mp_fit=mp_fit,
             randomize=randomize,
+            detX=detX,
+            vectors=vectors,
+            cumulants=cumulants,
+            pool=pool,
+            split_qkv=split_qkv,
+            fit=fit,
+            fix_fingers=fix_fingers,
+            xmax=xmax,
             min_evals=min_evals,
+            min_tail=min_tail,
+            precision=precision,
             seed=seed,
             progress=show,
         )

@@ -8,15 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     InstanceOf,
     ValidationInfo,
     WithJsonSchema,
 )
 
+from auditor.config.options import Options
+from auditor.config.section import Section
 from auditor.config.units import size
 from auditor.plugins.building import Room, kinds
 from auditor.plugins.place import Place, unknown
@@ -126,12 +126,6 @@ Folder = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string
 Selector = Annotated[str, BeforeValidator(_selector)]
 
 
-class Section(BaseModel):
-    """What every section shares: no unknown keys, no changes after loading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
 class Limits(Section):
     """How much of this machine an audit may use."""
 
@@ -187,5 +181,8 @@ class Config(Section):
         default_factory=_default_sinks,
         description="Where audits go; left out: to files, and to every MLflow registry watched.",
         json_schema_extra={"minItems": 1},
+    )
+    analysis: Options = Field(
+        default=Options(), description="What is measured of every layer, and how."
     )
     limits: Limits = Field(default=Limits(), description=str(Limits.__doc__))

@@ -21,7 +21,7 @@ class Settings:
     min_evals: int = 8  # with fewer eigenvalues no power law is fitted
     min_tail: int = 8  # smallest tail the fit may choose
     xmax: float | str | None = None  # end of the tail; "force": the largest eigenvalue
-    fix_fingers: str = ""  # or "clip_xmax", "xmin_peak"
+    fix_fingers: str | None = None  # or "clip_xmax", "xmin_peak"
     bootstrap: int = 100  # refits behind α's interval; 0: no interval
     goodness_of_fit: bool = False  # p-values for every layer, not only for those a rule judges
 
