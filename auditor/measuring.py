@@ -5,7 +5,6 @@ worker. What was measured before, in any version or model, is remembered and not
 again.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -16,6 +15,7 @@ from auditor import METRIC_SET
 from auditor.audit import measure
 from auditor.compare import Sides, change, match, renames
 from auditor.errors import WeightsError
+from auditor.estimates import effort, peak_bytes
 from auditor.executors.threads import Job, run
 from auditor.records import (
     Comparison,
@@ -28,12 +28,12 @@ from auditor.records import (
     Settings,
     Skip,
 )
+from auditor.spectral.eigenvalues import Eigensolver, lapack
 from auditor.spectral.matrices import block, cut, order
 from auditor.weights import Inventory
 from auditor.weights.tensors import Tensor, decode, digest
 
 Progress = Callable[[int, int, str], None]  # done, total, name of what was just done
-BLOCK_BYTES = 64 * 1024**2  # a row block of the Gram matrix with its copies
 
 
 def quiet(done: int, total: int, name: str) -> None:
@@ -65,6 +65,7 @@ class Bench:
     budget: int  # bytes all pairs at work may need together
     workers: int | None = None
     progress: Progress = quiet
+    solve: Eigensolver = lapack
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ def measure_version(inventory: Inventory, baseline: Baseline | None, bench: Benc
             work=partial(
                 _pair, index, tensor, baseline, bench, verified=verified.get(tensor.file, False)
             ),
-            bytes=estimate(tensor, baseline),
+            bytes=peak_bytes(tensor, bench.settings, pair=_is_paired(tensor, baseline)),
+            effort=effort(tensor),
         )
         for index, tensor in enumerate(tensors[name] for name in names)
     ]
@@ -141,14 +143,6 @@ def measure_version(inventory: Inventory, baseline: Baseline | None, bench: Benc
     )
 
 
-def estimate(tensor: Tensor, baseline: Baseline | None) -> int:
-    """Peak bytes of one pair: both tensors, a block, 5 M² float64, twin and a float32 copy."""
-    count = math.prod(tensor.shape)
-    small = min(sorted(tensor.shape)[-2:], default=0) if len(tensor.shape) >= 2 else 0
-    pair = 2 if baseline and baseline.shapes.get(tensor.name) == tensor.shape else 1
-    return pair * (tensor.nbytes + 4 * count) + BLOCK_BYTES + 5 * small * small * 8 + 8 * count
-
-
 def measurement_key(layer: Layer, tensor_digest: str, settings: Settings) -> str:
     """Same tensor, same cut, same settings, same metric set: same numbers."""
     rows, cols = layer.slices[0].shape
@@ -162,9 +156,13 @@ def _pair(
     part = _part(index, tensor, bench, verified=verified)
     if isinstance(part, Skip):
         return part, None
-    if baseline is None or baseline.shapes.get(tensor.name) != tensor.shape:
+    if baseline is None or not _is_paired(tensor, baseline):
         return part.record, None
     return part.record, _against(part, baseline, bench)
+
+
+def _is_paired(tensor: Tensor, baseline: Baseline | None) -> bool:
+    return baseline is not None and baseline.shapes.get(tensor.name) == tensor.shape
 
 
 def _against(part: _Part, baseline: Baseline, bench: Bench) -> LayerChange | None:
@@ -221,7 +219,7 @@ def _numbers(
     known = bench.memory.known(key)
     if known and (eigenvalues := bench.memory.spectrum(key)):
         return known, eigenvalues
-    found = measure(layer, bench.settings)
+    found = measure(layer, bench.settings, bench.solve)
     bench.memory.keep_spectrum(key, found.eigenvalues)
     bench.memory.remember(key, tensor_digest, found.measurement)
     return found.measurement, found.eigenvalues

@@ -15,10 +15,11 @@ from auditor.baselines import as_baseline, may_be_one
 from auditor.config import Config
 from auditor.document import Document, document
 from auditor.errors import UsageError
+from auditor.estimates import peak_bytes
 from auditor.examining import Chosen, Examiner
 from auditor.ledger import Ledger
 from auditor.ledger.spectra import Spectra
-from auditor.measuring import Memory, Progress, estimate
+from auditor.measuring import Memory, Progress
 from auditor.memory import Kept, Passing
 from auditor.pipeline import TREND, Outcome, deliver
 from auditor.policies import load_policy
@@ -83,10 +84,11 @@ def plan(request: Request) -> str:
     if named.source is None:
         with opened(files, named.version.uri) as inventory:
             matrices = [tensor for tensor in inventory.tensors if len(tensor.shape) >= 2]
-            peak = max((estimate(tensor, None) for tensor in matrices), default=0)
+            settings = request.config.analysis.settings
+            needed = (peak_bytes(tensor, settings, pair=False) for tensor in matrices)
             lines.append(
                 f"{len(inventory.tensors)} tensors, {len(matrices)} of them matrices; "
-                f"the largest needs {peak:,} bytes while it is measured"
+                f"the largest needs {max(needed, default=0):,} bytes while it is measured"
             )
     return "\n".join(lines)
 

@@ -15,7 +15,7 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     {"records", "errors", "naming"},
     {"spectral"},
     {"metrics", "checks", "compare", "audit", "policy", "document", "stored", "schema"},
-    {"config", "plugins", "policies", "render", "weights", "ledger", "executors"},
+    {"config", "plugins", "policies", "render", "weights", "ledger", "executors", "estimates"},
     {"sources", "sinks", "mlflow_client"},
     {"measuring", "memory", "examining", "baselines", "pipeline"},
     {"app", "refs", "single", "api", "backfilling", "deciding", "reports"},

@@ -13,10 +13,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[T]):
-    """Something to compute, and how many bytes it needs at its peak."""
+    """Something to compute, how many bytes it needs at its peak, and how long it takes."""
 
     work: Callable[[], T]
     bytes: int
+    effort: float = 1.0  # in any unit
 
 
 def cores() -> int:
