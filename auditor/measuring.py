@@ -13,7 +13,7 @@ from typing import Protocol
 
 from auditor import METRIC_SET
 from auditor.audit import measure
-from auditor.compare import Sides, change, match, renames
+from auditor.changes import Sides, change, match, renames
 from auditor.errors import WeightsError
 from auditor.estimates import effort, peak_bytes
 from auditor.executors.threads import Job, run

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from auditor import metrics
-from auditor.compare import SPECTRA, WEIGHTS
+from auditor.changes import SPECTRA, WEIGHTS
 from auditor.document import SCHEMA
 from auditor.records import Level, Origin, Settings, Severity, Verdict
 

@@ -14,7 +14,7 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if "migrations" not in path.p
 FLOORS = [  # a file may import from its own floor's rooms and from floors above it in this list
     {"records", "errors", "naming"},
     {"spectral"},
-    {"metrics", "checks", "compare", "audit", "policy", "document", "stored", "schema"},
+    {"metrics", "checks", "changes", "audit", "policy", "document", "stored", "schema"},
     {"config", "plugins", "policies", "render", "weights", "ledger", "executors", "estimates"},
     {"sources", "sinks", "mlflow_client"},
     {"measuring", "memory", "examining", "baselines", "pipeline"},
@@ -27,7 +27,7 @@ PURE = {
     "spectral",
     "metrics",
     "checks",
-    "compare",
+    "changes",
     "audit",
     "policy",
     "document",
