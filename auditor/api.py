@@ -1,25 +1,17 @@
 """The Python API: ``auditor.analyze(model)`` gives the layer table of anything with weights."""
 
 import math
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from auditor import document
 from auditor.config.options import Options, chosen
-from auditor.errors import UsageError
+from auditor.given import inventory_of
 from auditor.measuring import Bench, Progress, measure_version, quiet
 from auditor.memory import Passing
 from auditor.policy import MIN_COVERAGE
 from auditor.records import LayerRecord, Reading, Settings, Skip
-from auditor.refs import find
-from auditor.weights import Inventory, opened
-from auditor.weights.tensors import Tensor, is_decodable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,100 +152,9 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     given = {name: value for name, value in locals().items() if name in Options.model_fields}
     settings = chosen(given).settings
     bench = Bench(Passing(), settings, MEMORY, None, progress)
-    with _inventory(model) as inventory:
+    with inventory_of(model) as inventory:
         measured = measure_version(inventory, None, bench)
         return Analysis(measured.layers, measured.skipped, inventory.reading, settings)
-
-
-@contextmanager
-def _inventory(model: object) -> Iterator[Inventory]:
-    if isinstance(model, str | os.PathLike):
-        named = find(os.fspath(model), None)
-        with opened(named.files(), named.version.uri) as inventory:
-            yield inventory
-        return
-    if hasattr(model, "state_dict") and not isinstance(model, type):
-        model = model.state_dict()
-    if not isinstance(model, Mapping):
-        raise UsageError(
-            f"found a {type(model).__name__}; expected a torch module, a state dict, "
-            "a path or a models:/ reference"
-        )
-    inventory = _in_memory(model)
-    if not inventory.tensors:
-        raise UsageError(
-            f"found a mapping without one array that can be read, its keys are {_few(model)}; "
-            "expected names and tensors: of a checkpoint, pass the state dict inside"
-        )
-    yield inventory
-
-
-def _few(state: Mapping[str, Any]) -> str:
-    shown = [repr(name)[:40] for name in list(state)[:5]]
-    return ", ".join(shown) + (" …" if len(state) > 5 else "") if shown else "none"
-
-
-def _in_memory(state: Mapping[str, Any]) -> Inventory:
-    """Tensors of a state dict; those that share their memory are counted once."""
-    if len({str(name) for name in state}) < len(state):
-        raise UsageError("two keys of the state dict are the same as text; rename one of them")
-    tensors: list[Tensor] = []
-    skipped: list[Skip] = []
-    first: dict[tuple[object, ...], str] = {}
-    for name, value in state.items():
-        tensor = _tensor(str(name), value)
-        if tensor is None:
-            reason = f"unreadable: a {_kind(value)} is no plain array in memory"
-            shape = tuple(getattr(value, "shape", ()))
-            skipped.append(Skip(str(name), shape, reason, read=False))
-            continue
-        place = _place(value)
-        if tensor.nbytes and place in first:
-            skipped.append(Skip(tensor.name, tensor.shape, f"tied to {first[place]}", tensor.dtype))
-            continue
-        first[place] = tensor.name
-        tensors.append(tensor)
-    total = sum(tensor.nbytes for tensor in tensors)
-    return Inventory(tuple(tensors), tuple(skipped), Reading(files=(), bytes_read=total))
-
-
-def _place(value: Any) -> tuple[object, ...]:  # noqa: ANN401 - a tensor or an array
-    if hasattr(value, "data_ptr"):
-        return value.data_ptr(), tuple(value.shape), tuple(value.stride()), value.dtype
-    return value.ctypes.data, value.shape, value.strides, value.dtype
-
-
-def _tensor(name: str, value: Any) -> Tensor | None:  # noqa: ANN401 - whatever a dict may hold
-    """A dense array with values; None for what is sparse, quantised, on no device, or no array."""
-    if hasattr(value, "data_ptr"):
-        dtype = str(value.dtype).removeprefix("torch.")
-        dense = str(value.layout) == "torch.strided" and value.device.type != "meta"
-        read: Callable[[], bytes] = partial(_torch_bytes, value)
-    elif isinstance(value, np.ndarray):
-        dtype, dense = value.dtype.name, True
-        read = partial(_numpy_bytes, value)
-    else:
-        return None
-    if not dense or not is_decodable(dtype):
-        return None
-    return Tensor(name, tuple(value.shape), dtype, "", read)
-
-
-def _kind(value: object) -> str:
-    """What a value is, with the element type and layout of an array."""
-    parts = (getattr(value, part, None) for part in ("dtype", "layout", "device"))
-    return " ".join([type(value).__name__, *(str(part) for part in parts if part is not None)])
-
-
-def _torch_bytes(value: Any) -> bytes:  # noqa: ANN401 - torch is not imported here
-    flat = value.detach().cpu().contiguous().reshape(-1)
-    import torch  # noqa: PLC0415 - the caller has it
-
-    return bytes(flat.view(torch.uint8).numpy())
-
-
-def _numpy_bytes(value: np.ndarray[Any, Any]) -> bytes:
-    return value.astype(value.dtype.newbyteorder("<")).tobytes()
 
 
 def _row(layer: LayerRecord) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""What a caller gives as a model: a module, a state dict, a path, a reference."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from auditor.errors import UsageError
+from auditor.records import Reading, Skip
+from auditor.refs import find
+from auditor.weights import Inventory, opened
+from auditor.weights.tensors import Tensor, is_decodable
+
+
+@contextmanager
+def inventory_of(model: object) -> Iterator[Inventory]:
+    """The tensors of a module, a state dict, or what a path or reference names.
+
+    Raises
+    ------
+    UsageError
+        If `model` is nothing that has weights.
+    """
+    if isinstance(model, str | os.PathLike):
+        named = find(os.fspath(model), None)
+        with opened(named.files(), named.version.uri) as inventory:
+            yield inventory
+        return
+    if hasattr(model, "state_dict") and not isinstance(model, type):
+        model = model.state_dict()
+    if not isinstance(model, Mapping):
+        raise UsageError(
+            f"found a {type(model).__name__}; expected a torch module, a state dict, "
+            "a path or a models:/ reference"
+        )
+    inventory = _in_memory(model)
+    if not inventory.tensors:
+        raise UsageError(
+            f"found a mapping without one array that can be read, its keys are {_few(model)}; "
+            "expected names and tensors: of a checkpoint, pass the state dict inside"
+        )
+    yield inventory
+
+
+def _few(state: Mapping[str, Any]) -> str:
+    shown = [repr(name)[:40] for name in list(state)[:5]]
+    return ", ".join(shown) + (" …" if len(state) > 5 else "") if shown else "none"
+
+
+def _in_memory(state: Mapping[str, Any]) -> Inventory:
+    """Tensors of a state dict; those that share their memory are counted once."""
+    if len({str(name) for name in state}) < len(state):
+        raise UsageError("two keys of the state dict are the same as text; rename one of them")
+    tensors: list[Tensor] = []
+    skipped: list[Skip] = []
+    first: dict[tuple[object, ...], str] = {}
+    for name, value in state.items():
+        tensor = _tensor(str(name), value)
+        if tensor is None:
+            reason = f"unreadable: a {_kind(value)} is no plain array in memory"
+            shape = tuple(getattr(value, "shape", ()))
+            skipped.append(Skip(str(name), shape, reason, read=False))
+            continue
+        where = place(value)
+        if tensor.nbytes and where in first:
+            skipped.append(Skip(tensor.name, tensor.shape, f"tied to {first[where]}", tensor.dtype))
+            continue
+        first[where] = tensor.name
+        tensors.append(tensor)
+    total = sum(tensor.nbytes for tensor in tensors)
+    return Inventory(tuple(tensors), tuple(skipped), Reading(files=(), bytes_read=total))
+
+
+def place(value: Any) -> tuple[object, ...]:  # noqa: ANN401 - a tensor or an array
+    """Where its values lie in memory, and as what: equal for tied weights."""
+    if hasattr(value, "data_ptr"):
+        return value.data_ptr(), tuple(value.shape), tuple(value.stride()), value.dtype
+    return value.ctypes.data, value.shape, value.strides, value.dtype
+
+
+def _tensor(name: str, value: Any) -> Tensor | None:  # noqa: ANN401 - whatever a dict may hold
+    """A dense array with values; None for what is sparse, quantised, on no device, or no array."""
+    if hasattr(value, "data_ptr"):
+        dtype = str(value.dtype).removeprefix("torch.")
+        dense = str(value.layout) == "torch.strided" and value.device.type != "meta"
+        read: Callable[[], bytes] = partial(_torch_bytes, value)
+    elif isinstance(value, np.ndarray):
+        dtype, dense = value.dtype.name, True
+        read = partial(_numpy_bytes, value)
+    else:
+        return None
+    if not dense or not is_decodable(dtype):
+        return None
+    return Tensor(name, tuple(value.shape), dtype, "", read)
+
+
+def _kind(value: object) -> str:
+    """What a value is, with the element type and layout of an array."""
+    parts = (getattr(value, part, None) for part in ("dtype", "layout", "device"))
+    return " ".join([type(value).__name__, *(str(part) for part in parts if part is not None)])
+
+
+def _torch_bytes(value: Any) -> bytes:  # noqa: ANN401 - torch is not imported here
+    flat = value.detach().cpu().contiguous().reshape(-1)
+    import torch  # noqa: PLC0415 - the caller has it
+
+    return bytes(flat.view(torch.uint8).numpy())
+
+
+def _numpy_bytes(value: np.ndarray[Any, Any]) -> bytes:
+    return value.astype(value.dtype.newbyteorder("<")).tobytes()
