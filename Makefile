@@ -3,8 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_INDEX_ARGS ?=
 VENV := .venv
 READY := $(VENV)/.ready
+REFERENCE := .reference
+REFERENCE_READY := $(REFERENCE)/.ready
+SITE_PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
-.PHONY: help setup demo test wide check bench clean
+.PHONY: help setup reference demo test wide check bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -19,13 +22,26 @@ $(READY): pyproject.toml constraints.txt
 		--constraint constraints.txt --editable '.[demo,dev]'
 	touch $(READY)
 
+reference: $(REFERENCE_READY) ## make .reference with the tool that parity and speed are held to
+
+# The tool in an environment of its own, which sees what .venv has: no second torch.
+$(REFERENCE_READY): $(READY) tests/reference/requirements.txt
+	rm -rf $(REFERENCE)
+	$(VENV)/bin/python -m venv --without-pip $(REFERENCE)
+	$(VENV)/bin/python $(SITE_PACKAGES) \
+		> "$$($(REFERENCE)/bin/python $(SITE_PACKAGES))/beneath.pth"
+	$(VENV)/bin/python -m pip --python $(REFERENCE)/bin/python install --quiet \
+		--disable-pip-version-check $(PIP_INDEX_ARGS) --no-deps \
+		--requirement tests/reference/requirements.txt
+	touch $@
+
 demo: $(READY) ## train six digit classifiers, register them, audit them, show the verdicts
 	$(VENV)/bin/auditor demo
 
-test: $(READY) ## the default tests: under 5 minutes, no network, no service of yours
+test: $(REFERENCE_READY) ## the default tests: under 5 minutes, no network, no service of yours
 	$(VENV)/bin/python -m pytest -m "not wide"
 
-wide: $(READY) ## what the default leaves out: browser, installed wheel, minutes of demo
+wide: $(REFERENCE_READY) ## what the default leaves out: browser, installed wheel, minutes of demo
 	$(VENV)/bin/python -m pytest -m wide
 
 check: $(READY) ## types, lint and format, as CI asks for them
@@ -33,8 +49,8 @@ check: $(READY) ## types, lint and format, as CI asks for them
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-bench: $(READY) ## timings, printed as ratios against a floor measured in the same run
+bench: $(REFERENCE_READY) ## timings, printed as ratios against a floor measured in the same run
 	for script in benchmarks/*.py; do $(VENV)/bin/python $$script || exit 1; done
 
 clean: ## forget the environment and everything made here
-	rm -rf $(VENV) .auditor demo-output auditor.db
+	rm -rf $(VENV) $(REFERENCE) .auditor demo-output auditor.db

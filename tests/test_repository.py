@@ -181,7 +181,7 @@ def test_the_changelog_begins_with_this_version_and_its_metric_set():
     assert PROJECT["version"] == __version__
 
 
-@pytest.mark.parametrize("target", ["setup", "demo", "test", "wide", "check", "bench"])
+@pytest.mark.parametrize("target", ["setup", "reference", "demo", "test", "wide", "check", "bench"])
 def test_the_makefile_has_a_target_for(target):
     assert re.search(rf"^{target}:.*##", text("Makefile"), re.MULTILINE)
 
@@ -190,6 +190,7 @@ def test_nothing_made_by_running_is_under_version_control():
     ignored = text(".gitignore").split()
     for name in (
         ".venv/",
+        ".reference/",
         ".auditor/",
         "auditor.db*",
         "mlflow.db",

@@ -1,0 +1,109 @@
+"""Rows of the reference tool against our convention ``weightwatcher``, column by column.
+
+Where the two differ on purpose, `FAULTS` names the fault of the reference and the columns
+that it spoils; a layer is let off only for those.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.audit import measure
+from auditor.records import Layer, Settings
+from auditor.spectral.matrices import cut
+
+Tensors = Mapping[str, NDArray[Any]]
+Row = Mapping[str, Any]
+
+BARE = Settings(convention="weightwatcher", bootstrap=0, mp_fit=False, randomize=False)
+
+SHAPES = {"N", "M", "num_evals"}
+RANKS = {"matrix_rank", "rank_loss", "weak_rank_loss"}
+FITTED = {"alpha", "D", "xmin", "xmax", "sigma", "num_pl_spikes", "alpha_weighted"}
+NORMS = {"norm", "log_norm", "spectral_norm", "log_spectral_norm", "lambda_max", "stable_rank"}
+DEFAULT = SHAPES | RANKS | FITTED | NORMS | {"log_alpha_norm", "entropy", "sv_max", "sv_min"}
+
+CLOSE, LOOSE = 1e-9, 1e-6  # relative
+EXACT = SHAPES | RANKS | {"num_pl_spikes"}
+OF_SMALL = {"sv_min"}  # rests on the smallest eigenvalues, whatever they are
+OF_TAIL = FITTED | {"log_alpha_norm"}  # rests on eigenvalues from xmin up
+
+SV_MIN = "sv_min of a convolution is the largest of its slices' smallest"
+DEPTHWISE = "a depthwise convolution is cut into vectors"
+CONV1D = "a Conv1d is cut along the wrong axes"
+SWAPPED = "an even kernel with out < in has Q < 1"
+SIGMA = "sigma of fewer than 8 points is that of an alpha of 0"
+FAULTS = {
+    SV_MIN: {"sv_min"},
+    DEPTHWISE: DEFAULT,
+    CONV1D: DEFAULT,
+    SWAPPED: {"N", "M", "num_evals", "matrix_rank", "rank_loss", "entropy"},
+    SIGMA: {"sigma"},
+}
+
+
+def layers(tensors: Tensors) -> dict[str, Layer]:
+    """The analysed tensors by the name that the reference gives them."""
+    parts = [cut(name, array, array.dtype.name) for name, array in tensors.items()]
+    return {part.name.removesuffix(".weight"): part for part in parts if isinstance(part, Layer)}
+
+
+def is_swapped(shape: tuple[int, ...]) -> bool:
+    """Whether the reference takes the sides of a convolution for each other."""
+    return len(shape) == 4 and shape[0] < shape[1] and shape[2] * shape[3] % 2 == 0
+
+
+def faults(layer: Layer, row: Row) -> set[str]:
+    """What the reference does wrong with this layer."""
+    found = {
+        SV_MIN: len(layer.slices) > 1,
+        DEPTHWISE: layer.kind == "depthwise",
+        CONV1D: layer.kind == "conv1d",
+        SWAPPED: is_swapped(layer.shape),
+        SIGMA: row["status"] == "success" and row["sigma"] < 0.0,
+    }
+    return {name for name, is_found in found.items() if is_found}
+
+
+def theirs(row: Row, column: str) -> float:
+    """The reference's number, nan where it says that there is none by -1 or -inf."""
+    if row["status"] == "failed" and column in OF_TAIL:
+        return math.nan
+    value = float(row[column])
+    return math.nan if value == -math.inf else value
+
+
+def values(layer: Layer, settings: Settings) -> dict[str, float]:
+    """Every column of ours."""
+    found = measure(layer, settings).measurement
+    return {**found.metrics, "N": found.n, "M": found.m, "num_evals": found.num_evals}
+
+
+def tolerance(column: str, row: Row) -> float:
+    """How far the reference's number and ours may be apart, as a fraction."""
+    if column in EXACT:
+        return 0.0
+    reaches_far = column in OF_TAIL and row["xmin"] < LOOSE * row["lambda_max"]
+    return LOOSE if reaches_far or column in OF_SMALL else CLOSE
+
+
+def disagreements(
+    rows: Iterable[Row],
+    tensors: Tensors,
+    settings: Settings = BARE,
+    columns: Set[str] = frozenset(DEFAULT),
+) -> Iterator[str]:
+    """A line for every number that differs without a fault of the reference to explain it."""
+    found = layers(tensors)
+    for row in rows:
+        layer = found[row["longname"]]
+        mine = values(layer, settings)
+        excused = set().union(*(FAULTS[name] for name in faults(layer, row)))
+        for column in sorted(columns - excused):
+            wanted = theirs(row, column)
+            limit = tolerance(column, row)
+            if not np.isclose(mine[column], wanted, rtol=limit, atol=0.0, equal_nan=True):
+                yield f"{row['longname']}: {column} is {mine[column]!r}, not {wanted!r}"

@@ -1,0 +1,41 @@
+"""Default columns of the reference tool on models made here."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from tests.parity.agreement import disagreements, is_swapped
+from tests.parity.models import small_model, trained
+
+SIDES = st.integers(1, 40)
+KERNELS = st.integers(1, 4)
+CHANNELS = st.integers(4, 40)  # fewer than the kernel's sides, and the reference swaps the two
+SHAPES = st.one_of(st.tuples(SIDES, SIDES), st.tuples(CHANNELS, CHANNELS, KERNELS, KERNELS))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_agrees_on_every_kind_of_layer(seed, reference):
+    model = small_model(seed)
+    rows = reference.analyze(model)
+    assert len(rows) == len(model)
+    assert not list(disagreements(rows, model))
+
+
+@limits(deadline=None, derandomize=True, max_examples=150)
+@given(
+    shape=SHAPES,
+    seed=st.integers(0, 2**32 - 1),
+    decay=st.floats(0.2, 2.0),
+    scale=st.sampled_from([1e-3, 0.02, 1.0, 30.0]),
+    rank=st.sampled_from([0, 3, 40]),
+)
+def test_agrees_on_any_layer(shape, seed, decay, scale, rank, reference):
+    assume(not is_swapped(shape))
+    rng = np.random.default_rng(seed)
+    weights = trained(rng, *shape, decay=decay) * np.float32(scale)
+    if len(shape) == 2 and rank:
+        weights = trained(rng, shape[0], rank) @ trained(rng, rank, shape[1])
+    model = {"layer.weight": weights}
+    assert not list(disagreements(reference.analyze(model), model))
