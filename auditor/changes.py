@@ -4,37 +4,99 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from auditor.records import FloatArray, LayerChange, LayerRecord, Matrix
 from auditor.spectral.distances import spectral_distances, weight_distances
+from auditor.spectral.similarity import (
+    cka_distance,
+    difference_spectrum,
+    subspace_overlap,
+    ww_cka,
+)
 
 WEIGHTS = ("delta_W", "relative", "cosine")
 SPECTRA = ("esd_js", "esd_wasserstein", "esd_zeros")
+MORE = ("cka_distance", "ww_cka", "subspace_overlap", "delta_rank", "delta_alpha")
+SAME = {  # between equal weights; all else is 0
+    "ww_cka": 1.0,
+    "subspace_overlap": 1.0,
+    "delta_alpha": math.nan,
+}
+
+_Distances = Mapping[str, float]
+_Pair = tuple[Sequence[Matrix], Sequence[Matrix]]
+_Spectra = tuple[Sequence[FloatArray], Sequence[FloatArray]]
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
     """Both tensors of a pair, as far as they are at hand; matrices are read on demand."""
 
-    weights: Callable[[], tuple[Sequence[Matrix], Sequence[Matrix]]] | None
-    spectra: tuple[Sequence[FloatArray], Sequence[FloatArray]] | None
+    weights: Callable[[], _Pair] | None
+    spectra: _Spectra | None
 
 
-def change(before: LayerRecord, after: LayerRecord, sides: Sides) -> LayerChange:
+def change(
+    before: LayerRecord, after: LayerRecord, sides: Sides, *, more: bool = False
+) -> LayerChange:
     """Every distance from `before` to `after` (second minus first).
 
-    Equal digests are distance 0 without a look at the weights. ``delta_W``, ``relative``
-    and ``cosine`` need both weights, ``esd_*`` both spectra; they are nan where those are
-    not at hand. ``d_alpha_error`` is the standard error of ``d_alpha``.
+    Equal digests are distance 0, similarity 1, without a look at the weights. ``delta_W``,
+    ``relative``, ``cosine`` and what `more` adds need both weights, ``esd_*`` both spectra;
+    they are nan where those are not at hand. ``d_alpha_error`` is the standard error of
+    ``d_alpha``.
+
+    Parameters
+    ----------
+    before, after
+        The same layer of two versions.
+    sides
+        What is at hand of both.
+    more
+        Also the distances that cost more than all else: ``cka_distance``, ``ww_cka``,
+        ``subspace_overlap``, ``delta_rank``, ``delta_alpha``.
     """
-    far: Mapping[str, float] = dict.fromkeys((*WEIGHTS, *SPECTRA), math.nan)
+    names = (*WEIGHTS, *SPECTRA, *(MORE if more else ()))
+    far: _Distances = dict.fromkeys(names, math.nan)
     if before.digest == after.digest:
-        far = dict.fromkeys(far, 0.0)
+        far = {name: SAME.get(name, 0.0) for name in names}
     else:
         if sides.weights:
-            far = {**far, **weight_distances(*sides.weights())}
+            pair = sides.weights()
+            far = {**far, **weight_distances(*pair)}
+            far = {**far, **(_further(before, after, sides, pair) if more else {})}
         if sides.spectra:
             far = {**far, **spectral_distances(*sides.spectra, after.measured.n)}
     return LayerChange(after.name, before, {**far, **_differences(before, after)})
+
+
+def _further(before: LayerRecord, after: LayerRecord, sides: Sides, pair: _Pair) -> _Distances:
+    """What `more` adds."""
+    tails = _tails(before, after, sides.spectra) if sides.spectra else [0] * len(pair[0])
+    return {
+        "cka_distance": cka_distance(*pair),
+        "ww_cka": ww_cka(*(_turned(slices, after.kind) for slices in pair)),
+        "subspace_overlap": subspace_overlap(*pair, tails),
+        **difference_spectrum(*pair),
+    }
+
+
+def _turned(slices: Sequence[Matrix], kind: str) -> Sequence[Matrix]:
+    """Slices as the reference has them: those of convolutions with the longer side first."""
+    if not kind.startswith("conv") or slices[0].shape[0] >= slices[0].shape[1]:
+        return slices
+    return [matrix.T for matrix in slices]
+
+
+def _tails(before: LayerRecord, after: LayerRecord, spectra: _Spectra) -> list[int]:
+    """Of every slice the smaller number of eigenvalues in the tail; none without a tail."""
+    xmins = [layer.metrics["xmin"] for layer in (before, after)]
+    return [min(map(_at_least, pair, xmins)) for pair in zip(*spectra, strict=True)]
+
+
+def _at_least(values: FloatArray, limit: float) -> int:
+    return int(np.count_nonzero(values >= limit))
 
 
 def _differences(before: LayerRecord, after: LayerRecord) -> dict[str, float]:

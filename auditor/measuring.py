@@ -134,7 +134,7 @@ def measure_version(inventory: Inventory, baseline: Baseline | None, bench: Benc
     )
     skips = tuple(part for part, _ in parts if isinstance(part, Skip))
     changes = tuple(changed for _, changed in parts if changed)
-    comparison = _comparison(layers, changes, baseline) if baseline else None
+    comparison = _comparison(layers, changes, baseline, bench) if baseline else None
     return Measured(
         layers,
         skipped=(*skips, *inventory.skipped),
@@ -167,16 +167,16 @@ def _is_paired(tensor: Tensor, baseline: Baseline | None) -> bool:
 
 def _against(part: _Part, baseline: Baseline, bench: Bench) -> LayerChange | None:
     """The distances to the baseline's layer of the same name."""
-    after, name = part.record, part.record.name
+    after, name, more = part.record, part.record.name, bench.settings.more_distances
     stored = baseline.layers.get(name)
     if stored and stored.digest == after.digest:
-        return _moved(after, name)  # the same weights: nothing of the baseline need be read
+        return _moved(after, name, more=more)  # the same weights: nothing else need be read
     if name not in baseline.tensors:
         before = baseline.layers[name]
         key = measurement_key(part.layer, before.digest, bench.settings)
         spectrum = bench.memory.spectrum(key)
         spectra = (spectrum, part.eigenvalues) if spectrum else None
-        return change(before, after, Sides(weights=None, spectra=spectra))
+        return change(before, after, Sides(weights=None, spectra=spectra), more=more)
     other = _part(after.index, baseline.tensors[name], bench, verified=True)
     if isinstance(other, Skip):
         return None
@@ -184,7 +184,7 @@ def _against(part: _Part, baseline: Baseline, bench: Bench) -> LayerChange | Non
         weights=lambda: (other.layer.slices, part.layer.slices),
         spectra=(other.eigenvalues, part.eigenvalues),
     )
-    return change(other.record, after, sides)
+    return change(other.record, after, sides, more=more)
 
 
 def _part(index: int, tensor: Tensor, bench: Bench, *, verified: bool) -> _Part | Skip:
@@ -229,6 +229,7 @@ def _comparison(
     layers: Sequence[LayerRecord],
     changes: tuple[LayerChange, ...],
     baseline: Baseline,
+    bench: Bench,
 ) -> Comparison:
     """Put the changes together; layers without a match by name may have been renamed."""
     by_name = {layer.name: layer for layer in layers}
@@ -239,7 +240,8 @@ def _comparison(
         {name: by_name[name].digest for name in matching.added},
         {name: _digest_of(baseline, name) for name in candidates},
     )
-    moved = tuple(_moved(by_name[after], before) for before, after in pairs)
+    more = bench.settings.more_distances
+    moved = tuple(_moved(by_name[after], before, more=more) for before, after in pairs)
     old, new = {before for before, _ in pairs}, {after for _, after in pairs}
     return Comparison(
         baseline=baseline.version,
@@ -261,6 +263,7 @@ def _digest_of(baseline: Baseline, name: str) -> str:
         return ""
 
 
-def _moved(layer: LayerRecord, before: str) -> LayerChange:
+def _moved(layer: LayerRecord, before: str, *, more: bool) -> LayerChange:
     """The distance to the same weights, which the baseline has under the name `before`."""
-    return change(replace(layer, name=before), layer, Sides(weights=None, spectra=None))
+    sides = Sides(weights=None, spectra=None)
+    return change(replace(layer, name=before), layer, sides, more=more)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from auditor import metrics
-from auditor.changes import SPECTRA, WEIGHTS
+from auditor.changes import MORE, SPECTRA, WEIGHTS
 from auditor.document import SCHEMA
 from auditor.records import Level, Origin, Settings, Severity, Verdict
 
@@ -116,7 +116,7 @@ def _condition() -> Schema:
             "condition": TEXT,
             "level": {"enum": [str(level) for level in Level]},
             "limit": NUMBER,
-            "value": NUMBER,
+            "value": _maybe(NUMBER),  # null: the analysis leaves out what it looks at
             "baseline": _maybe(NUMBER),
             "passed": FLAG,
         }
@@ -176,14 +176,14 @@ def _histogram() -> Schema:
 def _comparison() -> Schema:
     layer = {
         "name": TEXT,
-        **_columns((*WEIGHTS, *SPECTRA, *CHANGES)),
+        **_columns((*WEIGHTS, *SPECTRA, *CHANGES, *MORE)),
         "baseline": _map(_maybe(NUMBER)),
         "spectrum": _maybe(_histogram()),
     }
     return _object(
         {
             "baseline": _model(),
-            "layers": _list(_object(layer)),
+            "layers": _list(_object(layer, optional=MORE)),
             "added": _list(TEXT),
             "removed": _list(TEXT),
             "renamed": _list(_tuple(TEXT, TEXT)),
