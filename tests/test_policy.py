@@ -1,5 +1,6 @@
 """What findings amount to, read as a specification."""
 
+import math
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -338,3 +339,15 @@ def test_the_hash_does_not_change_with_waivers_for_other_models_or_with_their_or
     assert hashed(waiving(other)) == hashed(preset("recommended"))
     second = replace(WAIVER, layer="fc2")
     assert hashed(waiving(WAIVER, second)) == hashed(waiving(second, WAIVER))
+
+
+def test_what_the_analysis_leaves_out_is_not_called_looked_for():
+    plain = layer("fc")
+    left_out = {name: value for name, value in plain.metrics.items() if name != "random_like"}
+    bare = replace(plain, measured=replace(plain.measured, metrics=left_out))
+    found = judged(Case((bare,)), preset("recommended"))
+    assert found.verdict == Verdict.PASS
+    assert found.reason.endswith("; not looked for: layers that look untrained")
+    [row] = [row for row in found.gate if row.condition == "Layers that look untrained"]
+    assert math.isnan(row.value)
+    assert "not looked for" not in judged(Case((plain,)), preset("recommended")).reason

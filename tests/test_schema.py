@@ -300,7 +300,7 @@ def test_an_analysis_fits_its_schema_and_needs_each_of_its_columns(asked):
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_the_published_file_is_what_the_code_says(name):
-    said = json.dumps(SCHEMAS[name](), indent=2) + "\n"
+    said = json.dumps(SCHEMAS[name](), indent=1, ensure_ascii=False) + "\n"
     assert (DOCS / f"{name}.schema.json").read_text(encoding="utf-8") == said, (
         f"run: auditor config schema {name} > docs/{name}.schema.json"
     )

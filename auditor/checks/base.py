@@ -28,9 +28,16 @@ class Check(Protocol):
     condition: ClassVar[str]  # the gate row: "Layers that look over-trained"
     meaning: ClassVar[str]  # what the symptom means, in two sentences
     advice: ClassVar[str]  # what to try
+    needs: ClassVar[str]  # the column without which nothing is found, "" for none
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield zero or more findings, with ``rule``, ``limit`` and ``value`` filled in."""
+
+
+def was_made(check: Check, case: Case) -> bool:
+    """Whether a check could find anything: the column it needs was measured somewhere."""
+    layers = case.layers
+    return not (check.needs and layers) or any(check.needs in one.metrics for one in layers)
 
 
 def name_of(check: type[Check]) -> str:

@@ -21,6 +21,7 @@ class LargeChange:
         "seeds differ by about 1.4, so this alone says retrained, not broken."
     )
     advice: ClassVar[str] = "Expected after retraining; a surprise after fine-tuning or export."
+    needs: ClassVar[str] = ""
 
     max_relative: float = 0.5
 
@@ -51,6 +52,7 @@ class LayersChanged:
         "be compared."
     )
     advice: ClassVar[str] = "Expected after a change of architecture; a surprise otherwise."
+    needs: ClassVar[str] = ""
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding naming what came and what went."""
@@ -86,6 +88,7 @@ class AlphaShift:
         "tail, upwards a lighter one."
     )
     advice: ClassVar[str] = "Read it beside the layer's distance and the other layers' α."
+    needs: ClassVar[str] = ""
 
     min_errors: float = 3.0
     min_shift: float = 0.5

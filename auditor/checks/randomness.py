@@ -28,6 +28,7 @@ class RandomLike:
         "Check that the layer is in the optimiser and that its checkpoint was loaded; a layer "
         "frozen at its initial values by design can be accepted."
     )
+    needs: ClassVar[str] = "random_like"
 
     min_evals: int = 50
 
@@ -44,7 +45,7 @@ class RandomLike:
                     rule="no spike its mean does not explain, and as close to its random twins "
                     "as they are to each other",
                     value=distance,
-                    evidence={"num_spikes": layer.metrics["num_spikes"]},
+                    evidence={"num_spikes": layer.metrics.get("num_spikes", math.nan)},
                 )
 
 
@@ -63,6 +64,7 @@ class CorrelationTraps:
         "Look at the entries named; try a smaller learning rate, gradient clipping, or "
         "clipping the entries and evaluating again."
     )
+    needs: ClassVar[str] = "trap_strength"
 
     min_strength: float = 1.5
 

@@ -70,6 +70,7 @@ class RankCollapse:
         "Compare the layer with the checkpoint before compression; raise the rank kept, or "
         "leave this layer out of it."
     )
+    needs: ClassVar[str] = ""
 
     min_share: float = 0.1
     max_fall: float = 0.2
@@ -127,6 +128,7 @@ class ScaleCollapse:
         "Compare the layer's values with the training checkpoint; look for a scale applied "
         "twice, a wrong quantisation scale, or a regulariser left on."
     )
+    needs: ClassVar[str] = ""
 
     max_fall: float = -1.0  # of log10 of the largest eigenvalue
     min_z: float = -5.0
@@ -152,6 +154,7 @@ class ScaleExplosion:
         "Look at the learning rate and gradient norms of the last epochs; try gradient "
         "clipping or weight decay."
     )
+    needs: ClassVar[str] = ""
 
     max_rise: float = 1.0
     max_z: float = 5.0

@@ -38,6 +38,7 @@ class OverTrained:
         "Evaluate on fresh data; compare the checkpoints of the last epochs; check the labels; "
         "lower the learning rate or stop earlier."
     )
+    needs: ClassVar[str] = "alpha_hi"
 
     below: float = 2.0
     min_tail: int = 10
@@ -75,6 +76,7 @@ class UnderTrained:
         "tailed. The theory reads this as little learned; many layers of good models are so."
     )
     advice: ClassVar[str] = "Train longer, or see whether the layer is larger than it need be."
+    needs: ClassVar[str] = "alpha_lo"
 
     above: float = 6.0
 
@@ -108,6 +110,7 @@ class ImplausiblePowerLaw:
         "does. Its α is a number without a meaning, and no rule judges it."
     )
     advice: ClassVar[str] = "Read the layer's norms, rank and distances instead of its α."
+    needs: ClassVar[str] = "pl_pvalue"
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding per layer whose goodness of fit was tested and rejected."""

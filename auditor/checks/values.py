@@ -22,6 +22,7 @@ class NonFinite:
         "Look for a diverged training step or an overflow in a conversion to half precision; "
         "go back to the last checkpoint without them."
     )
+    needs: ClassVar[str] = ""
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding per tensor."""
@@ -53,6 +54,7 @@ class AllZero:
         "If the layer was pruned on purpose, accept the finding; else compare the export with "
         "the training checkpoint."
     )
+    needs: ClassVar[str] = ""
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding per zero matrix, and information per zero vector.
@@ -90,6 +92,7 @@ class UnsafePickle:
     advice: ClassVar[str] = (
         "Do not load the file. Find out who made it; ask for the weights as safetensors."
     )
+    needs: ClassVar[str] = ""
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding per file, naming what it asks for."""

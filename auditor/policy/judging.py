@@ -1,5 +1,6 @@
 """From findings to the verdict: where each comes from, what is waived, what gates."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 
 from auditor import checks
-from auditor.checks.base import Case, name_of
+from auditor.checks.base import Case, name_of, was_made
 from auditor.document import coverage, share_read
 from auditor.policy.levels import ERROR, OFF, Policy
 from auditor.records import Condition, Finding, Origin, Reading, Verdict, Waiver
@@ -79,7 +80,7 @@ def judge(
         for finding in found
     )
     findings = tuple(_waived(finding, waivers) for finding in judged)
-    gate = (*_conditions(findings, policy, before), *_general(case, policy))
+    gate = (*_conditions(case, findings, policy, before), *_general(case, policy))
     verdict = _verdict(gate)
     everything = (*findings, *_fixed(findings, before, renamed, policy))
     return Judgement(everything, gate, verdict, _reason(verdict, findings, case, gate))
@@ -153,9 +154,12 @@ def _fixed(
 
 
 def _conditions(
-    findings: Iterable[Finding], policy: Policy, before: Before | None
+    case: Case, findings: Iterable[Finding], policy: Policy, before: Before | None
 ) -> Iterable[Condition]:
-    """One row per check that is not off: how many findings of it gate, at most none."""
+    """One row per check that is not off: how many findings of it gate, at most none.
+
+    A check that could not be made, for the analysis leaves its column out, has no number.
+    """
     now = Counter(finding.check for finding in findings if gates(finding))
     then = Counter(f.check for f in before.findings if f.origin != Origin.FIXED) if before else None
     for check in policy.checks:
@@ -165,7 +169,7 @@ def _conditions(
                 condition=check.condition,
                 level=level,
                 limit=0.0,
-                value=float(now[name]),
+                value=float(now[name]) if was_made(check, case) else math.nan,
                 baseline=float(then[name]) if then is not None else None,
                 passed=now[name] == 0,
             )
@@ -213,7 +217,7 @@ def _reason(
         return _symptoms(gating)
     if verdict == Verdict.REVIEW:
         return next(f"failed: {row.condition}" for row in gate if not row.passed)
-    return _clean(case, findings)
+    return _clean(case, findings) + _not_looked_for(gate)
 
 
 def _symptoms(gating: Sequence[Finding]) -> str:
@@ -235,6 +239,11 @@ def _clean(case: Case, findings: Iterable[Finding]) -> str:
     if case.comparison is None:
         return layers
     return f"{layers}, compared with version {case.comparison.baseline.id.version}"
+
+
+def _not_looked_for(gate: Sequence[Condition]) -> str:
+    left_out = [row.condition for row in gate if math.isnan(row.value)]
+    return f"; not looked for: {', '.join(left_out).lower()}" if left_out else ""
 
 
 def _incomplete(case: Case) -> str:

@@ -89,7 +89,10 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One row of the gate: a rule, its limit, what this version and the baseline have."""
+    """One row of the gate: a rule, its limit, what this version and the baseline have.
+
+    The value is ``nan`` where the analysis leaves out what the rule looks at.
+    """
 
     condition: str
     level: Level

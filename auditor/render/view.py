@@ -13,7 +13,7 @@ from auditor.render.layers import Table, table
 from auditor.render.listings import Listing
 from auditor.render.provenance import provenance
 from auditor.render.text import NO_VALUE, count, exact, listed, percent, visible
-from auditor.render.wording import FAILED, GREEN, NEXT, PASSED, VERDICTS, Badge
+from auditor.render.wording import FAILED, GREEN, NEXT, NOT_LOOKED_FOR, PASSED, VERDICTS, Badge
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -142,12 +142,18 @@ def _gate(document: Document) -> Iterator[GateRow]:
     rows = document["gate"]
     for row in sorted(rows, key=lambda row: (row["passed"], order[row["level"]])):
         yield GateRow(
-            badge=PASSED if row["passed"] else FAILED[row["level"]],
+            badge=_badge(row),
             condition=row["condition"],
             limit=_limit(row),
             value=_amount(row, row["value"]),
             baseline=_amount(row, row["baseline"]),
         )
+
+
+def _badge(row: Mapping[str, Any]) -> Badge:
+    if row["value"] is None:
+        return NOT_LOOKED_FOR
+    return PASSED if row["passed"] else FAILED[row["level"]]
 
 
 def _limit(row: Mapping[str, Any]) -> str:

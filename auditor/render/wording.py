@@ -28,6 +28,7 @@ SEVERITIES = {
     "info": Badge("○", "information", "info"),
 }
 PASSED = Badge("●", "passed", "good")
+NOT_LOOKED_FOR = Badge("○", "not looked for", "info")  # the analysis leaves its column out
 FAILED = {
     "error": Badge("✖", "failed", "bad"),
     "warn": Badge("▲", "needs review", "warn"),
