@@ -1,17 +1,18 @@
 """A layer in, every number about it out."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from auditor.metrics import columns
 from auditor.records import FloatArray, Layer, Measurement, Settings
-from auditor.spectral.eigenvalues import Eigensolver, eigenvalues, lapack
+from auditor.spectral.eigenvalues import Eigensolver, lapack, spectra
 from auditor.spectral.histogram import histogram
 from auditor.spectral.spectrum import Spectrum, roundoff
 from auditor.spectral.twin import Twin, random_twin
 
-HALF = 0.5  # the reference halves every eigenvalue of a Conv2d, whatever its kernel
+HALF = 0.5  # the reference halves every eigenvalue of a Conv2d, times its kernel if not pooled
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +61,12 @@ def measure(layer: Layer, settings: Settings, solve: Eigensolver = lapack) -> Me
 
 def _eigenvalues(layer: Layer, settings: Settings, solve: Eigensolver) -> tuple[FloatArray, ...]:
     """Of every slice, in the units of the convention."""
-    is_halved = settings.convention == "weightwatcher" and layer.kind == "conv2d"
-    factor = HALF if is_halved else 1.0
-    return tuple(factor * eigenvalues(matrix, solve) for matrix in layer.slices)
+    found = spectra(layer.slices, solve, precision=settings.precision)
+    is_scaled = settings.convention == "weightwatcher" and layer.kind == "conv2d"
+    if not is_scaled:
+        return found
+    factor = HALF if settings.pool else HALF * math.prod(layer.shape[2:])
+    return tuple(factor * values for values in found)
 
 
 def _twin(
