@@ -26,29 +26,33 @@ def cores() -> int:
 
 
 def run(jobs: Sequence[Job[T]], *, budget: int, workers: int | None = None) -> Iterator[T]:
-    """Yield the results of `jobs` in the order they finish.
+    """Yield the results of `jobs` in the order they finish; the longest start first.
 
     A job starts when the bytes of all running jobs stay within `budget`; one that alone
     exceeds it runs alone. LAPACK releases the interpreter lock, so threads do run side by
-    side; BLAS gets the cores that are left over per worker. The first exception of a job
-    is raised here, after the running jobs ended; the waiting ones are dropped.
+    side, one job each, with the cores that are left over for BLAS: two matrices at a time
+    are faster than one at a time on two cores. Where all jobs together take little more
+    than the longest, or no two as large as it fit into `budget`, fewer run side by side and
+    each has more cores. The first exception of a job is raised here, after the running jobs
+    ended; the waiting ones are dropped.
 
     Parameters
     ----------
     jobs
-        Started in this order.
+        In any order.
     budget
         Bytes.
     workers
-        Threads; by default one per core, and never more than jobs.
+        The most threads; by default one per core.
     """
-    count = min(workers or cores(), max(len(jobs), 1))
+    ordered = sorted(jobs, key=lambda job: job.effort, reverse=True)
+    count = min(workers or cores(), _side_by_side(ordered, budget))
     with (
         threadpool_limits(limits=max(1, cores() // count), user_api="blas"),
         ThreadPoolExecutor(count, thread_name_prefix="layer") as pool,
     ):
         running: dict[Future[T], int] = {}
-        waiting = iter(jobs)
+        waiting = iter(ordered)
         job = next(waiting, None)
         try:
             while job or running:
@@ -60,6 +64,15 @@ def run(jobs: Sequence[Job[T]], *, budget: int, workers: int | None = None) -> I
                     yield future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _side_by_side(ordered: Sequence[Job[T]], budget: int) -> int:
+    """How many jobs at once leave no core idle for long, from 1 up."""
+    if not ordered:
+        return 1
+    longest = ordered[0]
+    as_long = sum(job.effort for job in ordered) / longest.effort if longest.effort else 1.0
+    return max(1, min(round(as_long), budget // max(longest.bytes, 1)))
 
 
 def _fits(job: Job[T], running: dict[Future[T], int], budget: int) -> bool:

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from threadpoolctl import threadpool_info
 
-from auditor.executors.threads import Job, run
+from auditor.executors.threads import Job, cores, run
 
 
 def test_every_result_comes_once_whatever_the_workers():
@@ -66,3 +66,40 @@ def test_blas_threads_are_bounded_inside_and_restored_after():
     assert max(inside) <= max(before)
     after = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
     assert after == before
+
+
+def started(efforts: list[float], **limits: int) -> tuple[list[float], int]:
+    """Which jobs began in which order, and how many threads BLAS had in them."""
+    begun: list[float] = []
+
+    def work(effort: float) -> int:
+        begun.append(effort)
+        return blas_threads()
+
+    jobs = [Job(partial(work, effort), 10, effort) for effort in efforts]
+    threads = set(run(jobs, **{"budget": 1000, **limits}))
+    return begun, threads.pop()
+
+
+def blas_threads() -> int:
+    return max(int(p["num_threads"]) for p in threadpool_info() if p["user_api"] == "blas")
+
+
+def test_the_longest_job_starts_first():
+    assert started([1.0, 3.0, 2.0], workers=1)[0] == [3.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("efforts", "budget", "at_once"),
+    [
+        ([5.0], 1000, 1),
+        ([5.0, 1.0, 0.0, 0.0], 1000, 1),
+        ([5.0] * 9, 19, 1),
+        ([5.0] * 9, 1000, 9),
+        ([5.0, 4.0, 0.0], 1000, 2),
+        ([0.0, 0.0], 1000, 1),
+    ],
+)
+def test_cores_without_a_job_of_their_own_help_the_others(efforts, budget, at_once):
+    _, threads = started(efforts, budget=budget)
+    assert threads == max(1, min(cores() // min(cores(), at_once), blas_threads()))
