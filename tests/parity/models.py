@@ -1,4 +1,7 @@
-"""Seeded models of every kind of layer that the reference reads, like trained ones."""
+"""Seeded models of every kind of layer that the reference reads, like trained ones.
+
+In float32, for the reference reads float64 weights as such.
+"""
 
 from typing import Any
 
@@ -16,11 +19,11 @@ def trained(rng: np.random.Generator, *shape: int, decay: float = 0.7) -> Array:
     right = rng.normal(size=(strengths.size, rest))
     weights = rng.normal(size=(out, rest)) + (left * strengths) @ right
     scaled: Array = weights * (0.5 / np.sqrt(rest))
-    return scaled.reshape(shape).astype(np.float32)
+    return scaled.reshape(shape)
 
 
 def small_model(seed: int = 0) -> dict[str, Array]:
-    """Dense, embedding and convolution; square, wide and tall; float32 and float64."""
+    """Dense, embedding and convolution; square, wide and tall, few and many eigenvalues."""
     rng = np.random.default_rng(seed)
     shapes: dict[str, tuple[int, ...]] = {
         "embed.weight": (300, 24),
@@ -37,6 +40,6 @@ def small_model(seed: int = 0) -> dict[str, Array]:
         "conv.five.weight": (12, 3, 5, 5),
     }
     model = {name: trained(rng, *shape) for name, shape in shapes.items()}
-    heavy = np.sign(rng.normal(size=(60, 40))) * rng.pareto(2.5, size=(60, 40))
-    low_rank = trained(rng, 50, 12) @ trained(rng, 12, 40)
-    return {**model, "heavy.weight": heavy.astype(np.float32), "low_rank.weight": low_rank}
+    model["heavy.weight"] = np.sign(rng.normal(size=(60, 40))) * rng.pareto(2.5, size=(60, 40))
+    model["low_rank.weight"] = trained(rng, 50, 12) @ trained(rng, 12, 40)
+    return {name: array.astype(np.float32) for name, array in model.items()}

@@ -34,8 +34,8 @@ def test_agrees_on_every_kind_of_layer(seed, reference):
 def test_agrees_on_any_layer(shape, seed, decay, scale, rank, reference):
     assume(not is_swapped(shape))
     rng = np.random.default_rng(seed)
-    weights = trained(rng, *shape, decay=decay) * np.float32(scale)
+    weights = scale * trained(rng, *shape, decay=decay)
     if len(shape) == 2 and rank:
         weights = trained(rng, shape[0], rank) @ trained(rng, rank, shape[1])
-    model = {"layer.weight": weights}
+    model = {"layer.weight": weights.astype(np.float32)}
     assert not list(disagreements(reference.analyze(model), model))
