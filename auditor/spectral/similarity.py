@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import entr
 
 from auditor.records import FloatArray, Matrix, Settings
-from auditor.spectral.eigenvalues import eigenvalues
+from auditor.spectral.eigenvalues import spectra
 from auditor.spectral.powerlaw import fit_tail
 
 BLOCK = 1 << 20  # entries taken to float64 at a time: 8 MB
@@ -117,8 +117,8 @@ def difference_spectrum(before: Sequence[Matrix], after: Sequence[Matrix]) -> di
     ----------
     Roy & Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO 2007.
     """
-    pairs = zip(before, after, strict=True)
-    values = np.sort(np.concatenate([eigenvalues(_difference(*pair)) for pair in pairs]))
+    differences = [np.subtract(w, v, dtype=np.float64) for v, w in zip(before, after, strict=True)]
+    values = np.sort(np.concatenate(spectra(differences)))
     enough = values.size >= FIT.min_evals
     tail = fit_tail(values, n=max(before[0].shape), settings=FIT) if enough else None
     return {"delta_rank": effective_rank(values), "delta_alpha": tail.alpha if tail else math.nan}
@@ -141,11 +141,6 @@ def effective_rank(values: FloatArray) -> float:
         return 0.0
     sizes = np.sqrt(values / values[-1])
     return float(np.exp(entr(sizes / sizes.sum()).sum()))
-
-
-def _difference(one: Matrix, two: Matrix) -> FloatArray:
-    """The second less the first in float64."""
-    return np.subtract(two, one, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
