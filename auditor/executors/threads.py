@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 
@@ -47,8 +47,10 @@ def run(jobs: Sequence[Job[T]], *, budget: int, workers: int | None = None) -> I
     """
     ordered = sorted(jobs, key=lambda job: job.effort, reverse=True)
     count = min(workers or cores(), _side_by_side(ordered, budget))
+    blas = ThreadpoolController().select(user_api="blas")
+    most = max((library.num_threads for library in blas.lib_controllers), default=1)
     with (
-        threadpool_limits(limits=max(1, cores() // count), user_api="blas"),
+        blas.limit(limits=min(most, max(1, cores() // count))),
         ThreadPoolExecutor(count, thread_name_prefix="layer") as pool,
     ):
         running: dict[Future[T], int] = {}
