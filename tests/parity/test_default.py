@@ -11,8 +11,7 @@ from tests.parity.models import small_model, trained
 
 SIDES = st.integers(1, 40)
 KERNELS = st.integers(1, 4)
-CHANNELS = st.integers(4, 40)  # fewer than the kernel's sides, and the reference swaps the two
-SHAPES = st.one_of(st.tuples(SIDES, SIDES), st.tuples(CHANNELS, CHANNELS, KERNELS, KERNELS))
+SHAPES = st.one_of(st.tuples(SIDES, SIDES), st.tuples(SIDES, SIDES, KERNELS, KERNELS))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -20,7 +19,7 @@ def test_agrees_on_every_kind_of_layer(seed, reference):
     model = small_model(seed)
     rows = reference.analyze(model)
     assert len(rows) == len(model)
-    assert not list(disagreements(rows, model))
+    assert not disagreements(rows, model)
 
 
 @limits(deadline=None, derandomize=True, max_examples=150)
@@ -38,4 +37,4 @@ def test_agrees_on_any_layer(shape, seed, decay, scale, rank, reference):
     if len(shape) == 2 and rank:
         weights = trained(rng, shape[0], rank) @ trained(rng, rank, shape[1])
     model = {"layer.weight": weights.astype(np.float32)}
-    assert not list(disagreements(reference.analyze(model), model))
+    assert not disagreements(reference.analyze(model), model)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.data
 
 @pytest.mark.parametrize("model", MODELS)
 def test_agrees_with_the_default_columns_of(model, data):
-    assert not list(disagreements(table(data, f"{model}__default"), weights(data, model)))
+    assert not disagreements(table(data, f"{model}__default"), weights(data, model))
 
 
 def test_a_layer_of_zeros_is_no_over_trained_layer(data):
