@@ -7,22 +7,29 @@ name  N  M  status
   fc 64 32 success
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from auditor.api import Analysis, analyze
+    from auditor.comparing import Distances, compare
 
 __version__ = "0.1.0"
 
 METRIC_SET = 2  # raised when a measured number would change
 
-__all__ = ["METRIC_SET", "Analysis", "__version__", "analyze"]
+__all__ = ["METRIC_SET", "Analysis", "Distances", "__version__", "analyze", "compare"]
+
+_HOMES = {
+    "Analysis": "auditor.api",
+    "Distances": "auditor.comparing",
+    "analyze": "auditor.api",
+    "compare": "auditor.comparing",
+}
 
 
 def __getattr__(name: str) -> object:
     """Import the Python API when it is first used: importing the package costs nothing."""
-    if name in {"Analysis", "analyze"}:
-        from auditor import api  # noqa: PLC0415 - it imports numpy
-
-        return getattr(api, name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'auditor' has no attribute {name!r}")

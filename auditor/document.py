@@ -132,10 +132,15 @@ def share_read(layers: Iterable[LayerRecord], skipped: Iterable[Skip]) -> float:
 
 def summary(layers: Sequence[LayerRecord]) -> dict[str, Any]:
     """Mean, median and percentiles of every metric over the layers where it is defined."""
-    names = dict.fromkeys(name for layer in layers for name in layer.metrics)
+    return averages([layer.metrics for layer in layers])
+
+
+def averages(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Mean, median and percentiles of every column over the rows where it is defined."""
+    names = dict.fromkeys(name for row in rows for name in row)
     found = {}
     for name in names:
-        values = [layer.metrics[name] for layer in layers if name in layer.metrics]
+        values = [row[name] for row in rows if name in row]
         defined = [value for value in values if math.isfinite(value)]
         if defined:
             low, high = np.percentile(defined, (5, 95))

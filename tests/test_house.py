@@ -18,7 +18,7 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     {"config", "plugins", "policies", "render", "weights", "ledger", "executors", "estimates"},
     {"sources", "sinks", "mlflow_client"},
     {"measuring", "memory", "examining", "baselines", "pipeline"},
-    {"app", "refs", "single", "given", "api", "backfilling", "deciding", "reports"},
+    {"app", "refs", "single", "given", "api", "comparing", "backfilling", "deciding", "reports"},
     {"cli", "demo", "doctor", "__main__"},
 ]
 PURE = {

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from auditor.document import Document
@@ -22,10 +22,7 @@ def as_json(document: Document) -> str:
 
 
 def as_csv(document: Document) -> str:
-    """A row per layer, every number, distances to the baseline, the checks that found it.
-
-    A text that a spreadsheet would take for a formula is given a leading apostrophe.
-    """
+    """A row per layer, every number, distances to the baseline, the checks that found it."""
     before = changes(document)
     found: dict[str, list[str]] = {}
     for finding in worst_first(document["findings"]):
@@ -36,11 +33,18 @@ def as_csv(document: Document) -> str:
         for layer in document["layers"]
         for name in (layer["name"],)
     ]
+    return csv_table(rows)
+
+
+def csv_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV, columns in the order in which they first appear; what is None stays empty.
+
+    A text that a spreadsheet would take for a formula is given a leading apostrophe.
+    """
     names = dict.fromkeys(name for row in rows for name in row if name not in STRUCTURE)
-    names = names or {"name": None}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(names)
+    writer.writerow(_cell(name) for name in names or ("name",))
     writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
     return out.getvalue()
 
@@ -50,7 +54,7 @@ def _cell(value: object) -> str | int | float:
         return ""
     if isinstance(value, int | float):
         return value
-    text = "×".join(map(str, value)) if isinstance(value, list) else visible(str(value))
+    text = "×".join(map(str, value)) if isinstance(value, list | tuple) else visible(str(value))
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
 
 
