@@ -32,6 +32,7 @@ from auditor.records.layers import (
     LayerRecord,
     Matrix,
     Measurement,
+    Module,
     Skip,
     Trap,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "Matrix",
     "Measurement",
     "ModelVersion",
+    "Module",
     "Origin",
     "PickleGlobal",
     "Reading",

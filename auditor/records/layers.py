@@ -1,6 +1,6 @@
 """What a layer is, what is measured on it, and how far it is from its baseline."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,20 +14,44 @@ FloatArray = NDArray[np.float64]
 Matrix = NDArray[np.floating[Any]]  # (rows, cols), float16, float32 or float64
 
 
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What is known of the module that holds a tensor, where its architecture is."""
+
+    kind: str  # conv1d, conv2d, conv3d, linear, embedding, rnn, other
+    shape: tuple[int, ...]  # that the tensor has there
+    groups: int = 1  # of a convolution: parts of the channels that do not mix
+    transposed: bool = False  # a convolution from its output back to its input
+    position: int | None = None  # in the architecture's own order
+    tied: str = ""  # name of the tensor it shares its values with, the first of them
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A tensor as one or more matrices, in memory only while it is measured."""
+    """A tensor as one or more matrices, in memory only while it is measured.
+
+    With the options ``pool=False`` and ``split_qkv`` it is a part of a tensor, and its name
+    ends in that part. The slices of a ``lora`` only have the spectra of its matrices, which
+    are products of two thin ones; `matrices` makes them.
+    """
 
     name: str
-    kind: str  # dense, embedding, head, conv1d, conv2d, conv3d, depthwise, experts
+    kind: str  # dense, embedding, head, qkv, rnn, conv1d-3d, convtranspose1d-3d, ...
     dtype: str  # as stored: float32, bfloat16, ...
-    shape: tuple[int, ...]  # as stored
+    shape: tuple[int, ...]  # as stored, also where the layer is a part; of a lora its product's
     slices: tuple[Matrix, ...]  # each (rows, cols), all of one shape, all finite
+    part: str = ""  # "[0]" of a slice, "[q]" of a fused projection; empty: the whole tensor
+    product: Callable[[], tuple[Matrix, ...]] | None = None  # of a lora
 
     @property
-    def parameters(self) -> int:
-        """Number of values."""
-        return int(np.prod(self.shape, dtype=np.int64))
+    def matrices(self) -> tuple[Matrix, ...]:
+        """The slices, or what a pair of factors multiplies to: as large as what it changes."""
+        return self.product() if self.product else self.slices
+
+
+NOT_MATRICES = (  # reasons that say that nothing was left unlooked at
+    *("tied to", "integer index", "not selected", "factor of", "scale of", "zero point of"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +62,7 @@ class Skip:
     shape: tuple[int, ...]
     reason: str  # "vector", "scalar", "integer index", "tied to x", "non-finite", "unreadable: ..."
     dtype: str = ""
-    read: bool = True  # its values were read and checked
+    read: bool = True  # False: its values were wanted and could not be read or checked
     non_finite: int = 0  # how many values are nan or infinite
     all_zero: bool = False
 
@@ -50,7 +74,7 @@ class Skip:
     @property
     def is_matrix(self) -> bool:
         """Whether its parameters count towards how much of the model was looked at."""
-        return len(self.shape) >= 2 and not self.reason.startswith(("tied to", "integer index"))
+        return len(self.shape) >= 2 and not self.reason.startswith(NOT_MATRICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +122,16 @@ class LayerRecord:
     block: int | None  # first number in the name
     kind: str
     dtype: str
-    shape: tuple[int, ...]
-    digest: str  # of the tensor: SHA-256 over shape, dtype and C-order bytes
+    shape: tuple[int, ...]  # as stored; of a part its own
+    digest: str  # of the tensor: SHA-256 over shape, dtype and C-order bytes; tells parts apart
     measured: Measurement
     verified: bool = True  # its bytes belong to a file whose digest was checked or computed
+    values: int | None = None  # stored ones where its shape does not tell: of a pair of factors
 
     @property
     def parameters(self) -> int:
         """Number of values."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return self.values or int(np.prod(self.shape, dtype=np.int64))
 
     @property
     def metrics(self) -> Mapping[str, float]:
