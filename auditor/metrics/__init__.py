@@ -9,7 +9,7 @@ A new family is a file with such a table, and one line in `ALL` here. A table wh
 cost much or exist in one convention only is chosen in `columns`.
 """
 
-from auditor.metrics import norms, randomness, rank, tail
+from auditor.metrics import capacity, determinant, norms, randomness, rank, tail, vectors
 from auditor.metrics.base import Metric
 from auditor.records import Settings
 
@@ -18,6 +18,9 @@ ALL: tuple[Metric, ...] = (
     *norms.METRICS,
     *rank.METRICS,
     *randomness.METRICS,
+    *determinant.METRICS,
+    *vectors.METRICS,
+    *capacity.METRICS,
 )
 
 
@@ -36,5 +39,8 @@ def columns(settings: Settings) -> tuple[Metric, ...]:
         (rank.METRICS, True),
         (randomness.BULK_METRICS, ours and settings.mp_fit),
         (randomness.TWIN_METRICS, ours and settings.randomize),
+        (determinant.METRICS, settings.detX),
+        (vectors.METRICS, settings.vectors),
+        (capacity.METRICS, settings.cumulants),
     )
     return tuple(metric for table, is_on in tables if is_on for metric in table)

@@ -9,6 +9,7 @@ from auditor.records import FloatArray, Matrix, Settings
 from auditor.spectral.marchenko_pastur import Bulk, fit_bulk
 from auditor.spectral.powerlaw import Interval, TailFit, fit_tail, goodness_of_fit, interval
 from auditor.spectral.twin import Twin
+from auditor.spectral.vectors import VectorStatistics, vector_statistics
 
 OVERTRAINED, UNDERTRAINED = 2.0, 6.0  # α that rules judge by
 
@@ -82,6 +83,13 @@ class Spectrum:
     def bulk(self) -> Bulk | None:
         """Marchenko-Pastur bulk, made once per layer; None where it is undefined."""
         return fit_bulk(self.slices, self.n, self.m)
+
+    @cached_property
+    def vectors(self) -> VectorStatistics | None:
+        """Statistics of the singular vectors, made once per layer; None without `matrices`."""
+        if not self.matrices:
+            return None
+        return vector_statistics(self.matrices, self.slices)
 
 
 def roundoff(dtype: str) -> float:
