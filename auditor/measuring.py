@@ -29,7 +29,8 @@ from auditor.records import (
     Skip,
 )
 from auditor.spectral.eigenvalues import Eigensolver, lapack
-from auditor.spectral.matrices import block, cut, order
+from auditor.spectral.kinds import block, order
+from auditor.spectral.matrices import cut
 from auditor.weights import Inventory
 from auditor.weights.tensors import Tensor, decode, digest
 

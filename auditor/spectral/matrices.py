@@ -1,39 +1,27 @@
 """From a tensor to the matrices whose spectra are taken; nothing disappears silently.
 
 A dense weight is one matrix. A convolution is one matrix (out × in) for each position of its
-kernel, a stack of experts one for each expert. The matrices are views: nothing is copied and
-the stored precision is kept.
+kernel and each group, a stack of experts one for each expert. The matrices are views: nothing
+is copied and the stored precision is kept.
 """
 
-import re
-from collections.abc import Iterable
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.naming import natural
-from auditor.records import Layer, Matrix, Skip
+from auditor.records import Layer, Matrix, Module, Settings, Skip
+from auditor.spectral.fused import Split, split
+from auditor.spectral.kinds import is_embedding, is_stack, kind_of
 
 MOST_SLICES = 4096  # more kernel positions or experts than any model has: one matrix instead
 MOST_DIMENSIONS = 5
 LARGEST = 2.0**480  # beyond it a sum of squares is infinite in float64
-LONGEST_BLOCK = 9  # digits; a longer number is no position of a block
-
-CONVOLUTIONS = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
-WRAPPERS = frozenset({"module", "model", "net", "_orig_mod"})
-HEADS = frozenset(
-    {"head", "heads", "lm_head", "classifier", "score", "fc", "logits", "cls", "qa_outputs"}
-    | {"embed_out", "final_fc", "output_layer", "prediction_head"}
-)
-EMBEDDINGS = frozenset(
-    {"wte", "wpe", "shared", "emb", "embed_tokens", "embed_positions", "tok_emb", "pos_emb"}
-    | {"cls_token", "dist_token", "mask_token"}
-)
-EMBEDDING_ENDS = ("embed", "embedding", "embeddings")
 
 
-def cut(name: str, array: NDArray[Any], dtype: str) -> Layer | Skip:
+def cut(name: str, array: NDArray[Any], dtype: str, module: Module | None = None) -> Layer | Skip:
     """Cut a tensor into the matrices it acts by, or say why it has none.
 
     Parameters
@@ -45,6 +33,9 @@ def cut(name: str, array: NDArray[Any], dtype: str) -> Layer | Skip:
         The values, floats narrower than float32 already widened.
     dtype
         As stored, before any widening.
+    module
+        What holds the tensor, where the architecture is known: only that tells grouped and
+        transposed convolutions, and a stack of matrices from a kernel, from a shape.
 
     Returns
     -------
@@ -52,59 +43,69 @@ def cut(name: str, array: NDArray[Any], dtype: str) -> Layer | Skip:
         A layer's slices are views of `array`, all of one shape and finite. A value whose
         square does not fit float64 (above 2**480) counts as non-finite.
     """
-    values = _trimmed(name, array)
-    reason = _unfit(values)
+    values = _trimmed(name, array, module)
+    reason = _unfit(name, values)
     if reason is not None:
         return _skip(name, array, dtype, reason)
-    if non_finite := _non_finite(values):
+    if non_finite := non_finite_values(values):
         return Skip(name, array.shape, "non-finite", dtype, non_finite=non_finite)
-    kind = _kind(name, values.shape)
-    return Layer(name, kind, dtype, array.shape, _slices(values, kind))
+    kind = kind_of(name, values.shape, module)
+    return Layer(name, kind, dtype, array.shape, _slices(name, values, kind, module))
 
 
-def order(names: Iterable[str]) -> list[str]:
-    """Names in the order of the model: embeddings, then by dotted part, then the head.
+def divide(layer: Layer, settings: Settings, fused: Split | None = None) -> tuple[Layer, ...]:
+    """The layers that a tensor is shown as: one, unless the settings ask for its parts.
 
-    Digits compare as numbers, so that layer 10 comes after layer 9.
-
-    Examples
-    --------
-    >>> order(["lm_head.weight", "h.10.fc.weight", "h.9.fc.weight", "wte.weight"])
-    ['wte.weight', 'h.9.fc.weight', 'h.10.fc.weight', 'lm_head.weight']
+    Parameters
+    ----------
+    layer
+        A whole tensor.
+    settings
+        With ``pool=False`` every slice of several is a layer ``name[0]``, ``name[1]``, …;
+        with ``split_qkv`` a fused projection is ``name[q]``, ``name[k]`` and ``name[v]``.
+    fused
+        Where query, key and value lie in it; None leaves it whole.
     """
-    return sorted(names, key=lambda name: (_group(name), natural(name), name))
+    if settings.split_qkv and fused is not None:
+        parts = zip(("[q]", "[k]", "[v]"), split(layer.slices[0], fused), strict=True)
+        return tuple(_part(layer, label, matrix, "dense") for label, matrix in parts)
+    if settings.pool or len(layer.slices) == 1:
+        return (layer,)
+    return tuple(
+        _part(layer, f"[{i}]", matrix, layer.kind) for i, matrix in enumerate(layer.slices)
+    )
 
 
-def block(name: str) -> int | None:
-    """First number in a name, the position of its block; None where there is none.
-
-    Examples
-    --------
-    >>> block("model.layers.12.mlp.up_proj.weight")
-    12
-    """
-    found = re.search(r"[0-9]+", name)
-    if found is None or len(found.group()) > LONGEST_BLOCK:
-        return None
-    return int(found.group())
+def non_finite_values(values: NDArray[Any]) -> int:
+    """How many values are nan, infinite, or have a square that is."""
+    largest = max(float(values.max()), -float(values.min()))  # nan if any value is
+    if largest <= LARGEST:
+        return 0
+    limit = min(LARGEST, float(np.finfo(values.dtype).max))
+    return int(values.size - np.count_nonzero(np.abs(values) <= limit))
 
 
-def _trimmed(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """The array without leading axes of 1 where the name says it is an embedding, not a conv."""
-    if array.ndim < 3 or not _is_embedding(name):
+def _part(layer: Layer, label: str, matrix: Matrix, kind: str) -> Layer:
+    return replace(layer, name=layer.name + label, kind=kind, slices=(matrix,), part=label)
+
+
+def _trimmed(name: str, array: NDArray[Any], module: Module | None) -> NDArray[Any]:
+    """The array without leading axes of 1 where it is an embedding or a stack, not a conv."""
+    is_kernel = not is_embedding(name) and not (module and is_stack(name, array.shape, module))
+    if array.ndim < 3 or is_kernel:
         return array
     first = next((i for i, side in enumerate(array.shape) if side != 1), array.ndim - 1)
     return array.reshape(array.shape[first:])
 
 
-def _unfit(values: NDArray[Any]) -> str | None:
+def _unfit(name: str, values: NDArray[Any]) -> str | None:
     """Why an array has no spectrum, judged without its values unless it holds integers."""
     if values.dtype.kind in "biu" and values.ndim > 1 and values.size:
         return _integers(values)
     reasons = (
         (values.size == 0, "empty"),
         (values.ndim == 0, "scalar"),
-        (values.ndim == 1, "vector"),
+        (values.ndim == 1 or _is_biases(name, values), "vector"),
         (values.dtype.kind != "f", f"{values.dtype.name} values, only real ones are analysed"),
         (
             values.ndim > MOST_DIMENSIONS,
@@ -112,6 +113,11 @@ def _unfit(values: NDArray[Any]) -> str | None:
         ),
     )
     return next((reason for applies, reason in reasons if applies), None)
+
+
+def _is_biases(name: str, values: NDArray[Any]) -> bool:
+    """Whether it holds one vector for each expert."""
+    return values.ndim == 2 and name.endswith("bias") and is_stack(name, (1, *values.shape))
 
 
 def _integers(values: NDArray[Any]) -> str:
@@ -137,59 +143,25 @@ def _skip(name: str, array: NDArray[Any], dtype: str, reason: str) -> Skip:
     )
 
 
-def _non_finite(values: NDArray[Any]) -> int:
-    """How many values are nan, infinite, or have a square that is."""
-    largest = max(float(values.max()), -float(values.min()))  # nan if any value is
-    if largest <= LARGEST:
-        return 0
-    limit = min(LARGEST, float(np.finfo(values.dtype).max))
-    return int(values.size - np.count_nonzero(np.abs(values) <= limit))
-
-
-def _kind(name: str, shape: tuple[int, ...]) -> str:
-    """What acts through the tensor."""
-    if len(shape) > 2:
-        if len(shape) == 3 and any("expert" in part for part in name.lower().split(".")):
-            return "experts"
-        depthwise = shape[1] == 1 and np.prod(shape[2:], dtype=np.int64) > 1
-        return "depthwise" if depthwise else CONVOLUTIONS[len(shape)]
-    return ("embedding", "dense", "head")[_group(name)]
-
-
-def _slices(values: NDArray[Any], kind: str) -> tuple[Matrix, ...]:
+def _slices(
+    name: str, values: NDArray[Any], kind: str, module: Module | None
+) -> tuple[Matrix, ...]:
     """The matrices of a tensor, as views."""
     if values.ndim == 2:
         return (values,)
-    rows = values.shape[0]
-    if kind == "experts":
-        stack = values
-    elif kind == "depthwise":
-        return (values.reshape(rows, -1),)
-    else:
-        stack = np.moveaxis(values.reshape(*values.shape[:2], -1), 2, 0)
-    if len(stack) > MOST_SLICES:
-        return (values.reshape(rows, -1),)
-    return tuple(stack)
+    if kind == "depthwise":
+        return (values.reshape(values.shape[0], -1),)
+    slices = _stack(values) if is_stack(name, values.shape, module) else _kernel(values, module)
+    return slices if len(slices) <= MOST_SLICES else (values.reshape(values.shape[0], -1),)
 
 
-def _group(name: str) -> int:
-    """0 embedding, 1 in between, 2 head."""
-    parts = _parts(name)
-    if _is_embedding(name):
-        return 0
-    is_head = parts[0] in HEADS or parts == ["output"]  # the latter as Llama was published
-    return 2 if is_head else 1
+def _stack(values: NDArray[Any]) -> tuple[Matrix, ...]:
+    return tuple(values.reshape(-1, *values.shape[-2:]))
 
 
-def _is_embedding(name: str) -> bool:
-    """Whether the module that holds the tensor is an embedding by its name."""
-    last = _parts(name)[-1]
-    return last in EMBEDDINGS or last.endswith(EMBEDDING_ENDS)
-
-
-def _parts(name: str) -> list[str]:
-    """Dotted parts in lower case, without wrappers in front and ``weight`` at the end."""
-    parts = name.lower().split(".")
-    start = next((i for i, part in enumerate(parts) if part not in WRAPPERS), 0)
-    end = len(parts) - 1 if parts[-1] == "weight" and len(parts) - start > 1 else len(parts)
-    return parts[start:end]
+def _kernel(values: NDArray[Any], module: Module | None) -> tuple[Matrix, ...]:
+    """A matrix (out / groups, in) for every group and position of a kernel."""
+    rows, cols, *kernel = values.shape
+    groups = module.groups if module and rows % module.groups == 0 else 1
+    grouped = values.reshape(groups, rows // groups, cols, math.prod(kernel))
+    return tuple(matrix for group in grouped for matrix in np.moveaxis(group, 2, 0))

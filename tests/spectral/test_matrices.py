@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from auditor.records import Layer, Skip
-from auditor.spectral.matrices import block, cut, order
+from auditor.spectral.kinds import block, order
+from auditor.spectral.matrices import cut
 from tests.spectral import oracles
 
 Array = NDArray[Any]

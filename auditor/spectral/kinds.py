@@ -1,0 +1,143 @@
+"""What a tensor is, by its name, its shape and its module; and the order layers stand in."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+from auditor.naming import natural
+from auditor.records import Module
+
+LONGEST_BLOCK = 9  # digits; a longer number is no position of a block
+
+CONVOLUTIONS = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
+RECURRENT = ("weight_ih", "weight_hh", "weight_hr")  # beginnings of names, as torch has them
+FUSED = frozenset(
+    {"c_attn", "in_proj_weight", "qkv", "qkv_proj", "query_key_value", "to_qkv", "w_pack", "wqkv"}
+)
+WRAPPERS = frozenset({"module", "model", "net", "_orig_mod"})
+HEADS = frozenset(
+    {"head", "heads", "lm_head", "classifier", "score", "fc", "logits", "cls", "qa_outputs"}
+    | {"embed_out", "final_fc", "output_layer", "prediction_head"}
+)
+EMBEDDINGS = frozenset(
+    {"wte", "wpe", "shared", "emb", "embed_tokens", "embed_positions", "tok_emb", "pos_emb"}
+    | {"cls_token", "dist_token", "mask_token"}
+)
+EMBEDDING_ENDS = ("embed", "embedding", "embeddings")
+BETWEEN = 1  # neither embedding nor head: where `_group` puts all other layers
+
+
+def order(names: Iterable[str], positions: Mapping[str, int] | None = None) -> list[str]:
+    """Names in the order of the model: embeddings, then by dotted part, then the head.
+
+    Digits compare as numbers, so that layer 10 comes after layer 9. Where the architecture
+    gives `positions`, they come first, and a name without one stays behind its neighbour.
+
+    Examples
+    --------
+    >>> order(["lm_head.weight", "h.10.fc.weight", "h.9.fc.weight", "wte.weight"])
+    ['wte.weight', 'h.9.fc.weight', 'h.10.fc.weight', 'lm_head.weight']
+    >>> order(["decoder.fc", "encoder.fc", "encoder.fc.b"], {"encoder.fc": 0, "decoder.fc": 1})
+    ['encoder.fc', 'encoder.fc.b', 'decoder.fc']
+    """
+    found = sorted(names, key=lambda name: (_group(name), natural(name), name))
+    known = positions or {}
+    places: dict[str, int] = {}
+    last = -1
+    for name in found:
+        places[name] = last = known.get(name, last)
+    return sorted(found, key=places.__getitem__)
+
+
+def block(name: str) -> int | None:
+    """First number in a name, the position of its block; None where there is none.
+
+    Examples
+    --------
+    >>> block("model.layers.12.mlp.up_proj.weight")
+    12
+    """
+    found = re.search(r"[0-9]+", name)
+    if found is None or len(found.group()) > LONGEST_BLOCK:
+        return None
+    return int(found.group())
+
+
+def kind_of(name: str, shape: tuple[int, ...], module: Module | None = None) -> str:
+    """What acts through a tensor of two dimensions or more.
+
+    A convolution whose module is not known to mix channels counts as depthwise where each
+    of its kernels has one channel: the same shape also belongs to one that reads a grey image.
+
+    Examples
+    --------
+    >>> kind_of("h.0.attn.c_attn.weight", (768, 2304)), kind_of("stem.weight", (64, 3, 7, 7))
+    ('qkv', 'conv2d')
+    """
+    if len(shape) == 2:
+        return _flat(name, module)
+    if is_stack(name, shape, module):
+        return "experts" if "expert" in name.lower() else _flat(name, module)
+    is_mixing = module is not None and module.groups == 1
+    if shape[1] == 1 and math.prod(shape[2:]) > 1 and not is_mixing:
+        return "depthwise"
+    plain = CONVOLUTIONS[len(shape)]
+    is_transposed = module is not None and module.transposed
+    return plain.replace("conv", "convtranspose") if is_transposed else plain
+
+
+def is_stack(name: str, shape: tuple[int, ...], module: Module | None = None) -> bool:
+    """Whether a tensor of three dimensions or more holds matrices, and no kernels."""
+    if module is not None:
+        return not module.kind.startswith("conv")
+    return len(shape) == 3 and any("expert" in part for part in name.lower().split("."))
+
+
+def is_embedding(name: str) -> bool:
+    """Whether the module that holds a tensor is an embedding by its name."""
+    last = _parts(name)[-1]
+    return last in EMBEDDINGS or last.endswith(EMBEDDING_ENDS)
+
+
+def is_fused(name: str) -> bool:
+    """Whether query, key and value are projected by this one tensor, by its name.
+
+    Examples
+    --------
+    >>> is_fused("h.0.attn.c_attn.weight"), is_fused("layers.0.self_attn.q_proj.weight")
+    (True, False)
+    """
+    return _parts(name)[-1] in FUSED
+
+
+def is_head(name: str) -> bool:
+    """Whether a tensor is the model's last layer, by its name."""
+    return _group(name) > BETWEEN
+
+
+def _flat(name: str, module: Module | None) -> str:
+    """What a tensor of two dimensions is."""
+    if name.rpartition(".")[2].startswith(RECURRENT):
+        return "rnn"
+    if is_fused(name):
+        return "qkv"
+    if module is not None and module.kind == "embedding":
+        return "embedding"
+    return ("embedding", "dense", "head")[_group(name)]
+
+
+def _group(name: str) -> int:
+    """0 embedding, 1 in between, 2 head."""
+    parts = _parts(name)
+    if is_embedding(name):
+        return 0
+    is_last = parts[0] in HEADS or parts == ["output"]  # the latter as Llama was published
+    return BETWEEN + is_last
+
+
+def _parts(name: str) -> list[str]:
+    """Dotted parts in lower case, without wrappers in front and ``weight`` at the end."""
+    parts = name.lower().split(".")
+    start = next((i for i, part in enumerate(parts) if part not in WRAPPERS), 0)
+    end = len(parts) - 1 if parts[-1] == "weight" and len(parts) - start > 1 else len(parts)
+    return parts[start:end]
