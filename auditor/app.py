@@ -11,6 +11,7 @@ import psutil
 
 from auditor.config import Config, parts
 from auditor.examining import Examiner
+from auditor.executors.gpu import eigensolver
 from auditor.ledger import Ledger
 from auditor.ledger.spectra import Spectra
 from auditor.measuring import Bench, Memory, Progress, quiet
@@ -52,9 +53,17 @@ def assemble(config: Config, progress: Progress = quiet) -> Iterator[App]:
 
 
 def bench(config: Config, memory: Memory, progress: Progress) -> Bench:
-    """Measure as audits do, within the configured limits."""
-    workers = None if config.limits.workers == "auto" else config.limits.workers
-    return Bench(memory, config.analysis.settings, config.limits.memory, workers, progress)
+    """Measure as audits do, within the configured limits.
+
+    Raises
+    ------
+    UsageError
+        If they ask for a GPU and there is none.
+    """
+    limits = config.limits
+    workers = None if limits.workers == "auto" else limits.workers
+    solve = eigensolver(limits.device)
+    return Bench(memory, config.analysis.settings, limits.memory, workers, progress, solve)
 
 
 def now() -> datetime:

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_info
 from auditor import __version__
 from auditor.config import Config, parts
 from auditor.errors import AuditorError
+from auditor.executors.gpu import describe
 from auditor.executors.threads import cores
 from auditor.policies import load_policy
 from auditor.single import existing_ledger
@@ -43,6 +44,7 @@ def examine(config: Config) -> Iterator[Symptom]:
     yield _disk(config)
     yield _memory(config)
     yield _blas()
+    yield _try("eigenvalues", lambda: f"computed on {describe(config.limits.device)}")
 
 
 def _try(what: str, look: Callable[[], str]) -> Symptom:

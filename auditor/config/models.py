@@ -138,6 +138,10 @@ class Limits(Section):
     workers: Workers = Field(
         default="auto", description="Layers measured at once: auto, or a number."
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description="Where eigenvalues are computed: auto is cuda where torch sees a GPU.",
+    )
 
 
 def _default_sinks(before: Mapping[str, Any]) -> tuple[Plugin, ...]:
