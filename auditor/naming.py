@@ -1,6 +1,8 @@
-"""How names are put in order."""
+"""How names are put in order, and chosen by patterns."""
 
 import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 Natural = tuple[tuple[str | tuple[int, str], ...], ...]
 
@@ -18,6 +20,25 @@ def natural(name: str) -> Natural:
     ['h.9', 'h.9a', 'h.10', 'v9', 'v10']
     """
     return tuple(_pieces(part) for part in name.split("."))
+
+
+def is_chosen(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name fits one of the patterns and none of those that begin with ``!``.
+
+    With no pattern but those every other name fits. Upper and lower case are two letters.
+
+    Examples
+    --------
+    >>> [n for n in ("digits", "digits-old", "faces") if is_chosen(n, ("digits*", "!*-old"))]
+    ['digits']
+    """
+    wanted = [pattern for pattern in patterns if not pattern.startswith("!")] or ["*"]
+    unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    return _matches(name, wanted) and not _matches(name, unwanted)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _pieces(part: str) -> tuple[str | tuple[int, str], ...]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +15,7 @@ from auditor.errors import GoneError, SourceError
 from auditor.mlflow_client import Client, connect, existing, redact, translated
 from auditor.mlflow_client.artifacts import Artifacts
 from auditor.mlflow_client.places import locate
+from auditor.naming import is_chosen
 from auditor.records import ModelVersion, Seen, SourceFile, VersionId
 from auditor.weights import role_of
 
@@ -132,9 +132,7 @@ class Mlflow:
     def _watched(self, version: Any) -> bool:  # noqa: ANN401 - mlflow's own record
         if version.tags.get(PROMPT) == "true":
             return False
-        wanted = [pattern for pattern in self.models if not pattern.startswith("!")] or ["*"]
-        unwanted = [pattern[1:] for pattern in self.models if pattern.startswith("!")]
-        return _matches(version.name, wanted) and not _matches(version.name, unwanted)
+        return is_chosen(version.name, self.models)
 
     def _cursor(self, newest: int) -> str:
         return json.dumps({"newest": newest, "models": self._patterns()})
@@ -228,10 +226,6 @@ def _logged_model(source: str) -> str:
     """The id of the LoggedModel a version was made from; mlflow's own field stays empty."""
     found = re.fullmatch(r"models:/(m-[0-9a-f]{32})", source)
     return found[1] if found else ""
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _age(version: Any) -> tuple[int, str, int]:  # noqa: ANN401
