@@ -24,10 +24,11 @@ SHAPES = {"N", "M", "num_evals"}
 RANKS = {"matrix_rank", "rank_loss", "weak_rank_loss"}
 FITTED = {"alpha", "D", "xmin", "xmax", "sigma", "num_pl_spikes", "alpha_weighted"}
 NORMS = {"norm", "log_norm", "spectral_norm", "log_spectral_norm", "lambda_max", "stable_rank"}
+DETX = {"detX_num", "detX_val", "ERG_gap"}
 DEFAULT = SHAPES | RANKS | FITTED | NORMS | {"log_alpha_norm", "entropy", "sv_max", "sv_min"}
 
 CLOSE, LOOSE = 1e-9, 1e-6  # relative
-EXACT = SHAPES | RANKS | {"num_pl_spikes"}
+EXACT = SHAPES | RANKS | {"num_pl_spikes", "detX_num", "ERG_gap"}
 OF_SMALL = {"sv_min"}  # rests on the smallest eigenvalues, whatever they are
 OF_TAIL = FITTED | {"log_alpha_norm"}  # rests on eigenvalues from xmin up
 
@@ -36,12 +37,14 @@ DEPTHWISE = "a depthwise convolution is cut into vectors"
 CONV1D = "a Conv1d is cut along the wrong axes"
 SWAPPED = "a kernel of even size with out < in, or wider than out + in, has Q < 1"
 SIGMA = "sigma of fewer than 8 points is that of an alpha of 0"
+LAST = "detX_val where no product is below 1 is the second smallest"
 FAULTS = {
     SV_MIN: {"sv_min"},
-    DEPTHWISE: DEFAULT,
-    CONV1D: DEFAULT,
+    DEPTHWISE: DEFAULT | DETX,
+    CONV1D: DEFAULT | DETX,
     SWAPPED: {"N", "M"},
     SIGMA: {"sigma"},
+    LAST: {"detX_val"},
 }
 
 
@@ -66,13 +69,15 @@ def faults(layer: Layer, row: Row) -> set[str]:
         CONV1D: layer.kind == "conv1d",
         SWAPPED: is_swapped(layer.shape),
         SIGMA: row["status"] == "success" and row["sigma"] < 0.0,
+        LAST: row.get("detX_num") == row["num_evals"],
     }
     return {name for name, is_found in found.items() if is_found}
 
 
 def theirs(row: Row, column: str) -> float:
-    """The reference's number, nan where it says that there is none by -1 or -inf."""
-    if row["status"] == "failed" and column in OF_TAIL:
+    """The reference's number, nan where it says by -1, 0 or -inf that there is none."""
+    undefined = OF_TAIL | {"ERG_gap"} if row["status"] == "failed" else set()
+    if column in (undefined | DETX if row["norm"] == 0.0 else undefined):
         return math.nan
     value = float(row[column])
     return math.nan if value == -math.inf else value

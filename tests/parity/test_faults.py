@@ -1,6 +1,7 @@
 """Where the reference tool is wrong, it is shown to be, and what we say instead."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,10 +26,10 @@ def float32(rng, *shape):
     return trained(rng, *shape).astype(np.float32)
 
 
-def only(reference, weights):
+def only(reference, weights, **options):
     """Row and layer of a model of one tensor."""
     tensors = {"layer.weight": weights}
-    [row] = reference.analyze(tensors)
+    [row] = reference.analyze(tensors, **options)
     return row, layers(tensors)["layer"]
 
 
@@ -64,6 +65,18 @@ def test_a_sample_of_seven_has_the_sigma_of_its_alpha(reference, rng):
     assert row["sigma"] < 0
     assert found["alpha"] == pytest.approx(row["alpha"])
     assert found["sigma"] == pytest.approx((found["alpha"] - 1) / math.sqrt(row["num_pl_spikes"]))
+
+
+def test_where_only_all_eigenvalues_have_a_product_below_one_the_last_is_the_smallest(
+    reference, rng
+):
+    sizes = np.append(np.linspace(1.0, 1.01, 19), 0.7)
+    left, right = (np.linalg.qr(rng.normal(size=(20, 20)))[0] for _ in "ab")
+    row, layer = only(reference, ((left * sizes) @ right).astype(np.float32), detX=True)
+    found = measure(layer, replace(BARE, detX=True)).measurement.metrics
+    assert found["detX_num"] == row["detX_num"] == 20
+    assert found["detX_val"] == pytest.approx(0.49, rel=1e-5)
+    assert row["detX_val"] == pytest.approx(1.0, rel=1e-5)
 
 
 def test_float64_is_read_as_such(reference, rng):

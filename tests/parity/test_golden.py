@@ -1,19 +1,29 @@
 """The reference tool's own tables of real weights."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from auditor.audit import measure
-from tests.parity.agreement import BARE, disagreements, layers
+from tests.parity.agreement import BARE, DEFAULT, DETX, disagreements, layers
 from tests.parity.golden import MODELS, table, weights
 
 pytestmark = pytest.mark.data
 
 
+OPTIONS = {
+    "default": (BARE, DEFAULT),
+    "detX": (replace(BARE, detX=True), DEFAULT | DETX),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("model", MODELS)
-def test_agrees_with_the_default_columns_of(model, data):
-    assert not disagreements(table(data, f"{model}__default"), weights(data, model))
+def test_agrees_with_the_table_of(model, option, data):
+    settings, columns = OPTIONS[option]
+    rows = table(data, f"{model}__{option}")
+    assert not disagreements(rows, weights(data, model), settings, columns)
 
 
 def test_a_layer_of_zeros_is_no_over_trained_layer(data):
