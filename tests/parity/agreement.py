@@ -5,7 +5,9 @@ that it spoils; a layer is let off only for those.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Set
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from auditor.audit import measure
 from auditor.records import Layer, Settings
-from auditor.spectral.matrices import cut
+from auditor.spectral.matrices import cut, divide
 
 Tensors = Mapping[str, NDArray[Any]]
 Row = Mapping[str, Any]
@@ -28,8 +30,8 @@ DETX = {"detX_num", "detX_val", "ERG_gap"}
 DEFAULT = SHAPES | RANKS | FITTED | NORMS | {"log_alpha_norm", "entropy", "sv_max", "sv_min"}
 
 CLOSE, LOOSE = 1e-9, 1e-6  # relative
+EPS = np.finfo(np.float64).eps
 EXACT = SHAPES | RANKS | {"num_pl_spikes", "detX_num", "ERG_gap"}
-OF_SMALL = {"sv_min"}  # rests on the smallest eigenvalues, whatever they are
 OF_TAIL = FITTED | {"log_alpha_norm"}  # rests on eigenvalues from xmin up
 
 SV_MIN = "sv_min of a convolution is the largest of its slices' smallest"
@@ -48,10 +50,17 @@ FAULTS = {
 }
 
 
-def layers(tensors: Tensors) -> dict[str, Layer]:
-    """The analysed tensors by the name that the reference gives them."""
-    parts = [cut(name, array, array.dtype.name) for name, array in tensors.items()]
-    return {part.name.removesuffix(".weight"): part for part in parts if isinstance(part, Layer)}
+def layers(tensors: Tensors, settings: Settings = BARE) -> dict[str, Layer]:
+    """The analysed layers by the name that the reference gives them, a slice as ``name[0]``."""
+    cuts = [cut(name, array, array.dtype.name) for name, array in tensors.items()]
+    parts = [divide(layer, settings) for layer in cuts if isinstance(layer, Layer)]
+    return {re.sub(r"\.weight\b", "", part.name): part for part in chain.from_iterable(parts)}
+
+
+def name_of(row: Row) -> str:
+    """The layer that a row is about."""
+    is_slice = "slice_id" in row and row["rf"] > 1
+    return f"{row['longname']}[{row['slice_id']:.0f}]" if is_slice else str(row["longname"])
 
 
 def is_swapped(shape: tuple[int, ...]) -> bool:
@@ -89,12 +98,13 @@ def values(layer: Layer, settings: Settings) -> dict[str, float]:
     return {**found.metrics, "N": found.n, "M": found.m, "num_evals": found.num_evals}
 
 
-def tolerance(column: str, row: Row) -> float:
-    """How far the reference's number and ours may be apart, as a fraction."""
-    if column in EXACT:
-        return 0.0
+def is_close(column: str, mine: float, wanted: float, row: Row) -> bool:
+    """Whether two numbers agree as far as the weights determine them."""
     reaches_far = column in OF_TAIL and row["xmin"] < LOOSE * row["lambda_max"]
-    return LOOSE if reaches_far or column in OF_SMALL else CLOSE
+    limit = LOOSE if reaches_far or column == "sv_min" else CLOSE
+    limit = 0.0 if column in EXACT else limit
+    noise = EPS * row["N"] * row["sv_max"] if column == "sv_min" else 0.0
+    return bool(np.isclose(mine, wanted, rtol=limit, atol=noise, equal_nan=True))
 
 
 def differing(
@@ -103,11 +113,7 @@ def differing(
     """Columns in which the two differ: (ours, the reference's)."""
     mine = values(layer, settings)
     pairs = {column: (mine[column], theirs(row, column)) for column in sorted(columns)}
-    return {
-        column: pair
-        for column, pair in pairs.items()
-        if not np.isclose(*pair, rtol=tolerance(column, row), atol=0.0, equal_nan=True)
-    }
+    return {column: pair for column, pair in pairs.items() if not is_close(column, *pair, row)}
 
 
 def disagreements(
@@ -117,13 +123,13 @@ def disagreements(
     columns: Set[str] = frozenset(DEFAULT),
 ) -> list[str]:
     """A line for every number that differs without a fault of the reference to explain it."""
-    found = layers(tensors)
+    found = layers(tensors, settings)
     lines = []
     for row in rows:
-        layer = found[row["longname"]]
+        layer = found[name_of(row)]
         excused = set().union(*(FAULTS[name] for name in faults(layer, row)))
         lines += [
-            f"{row['longname']}: {column} is {mine!r}, not {wanted!r}"
+            f"{layer.name}: {column} is {mine!r}, not {wanted!r}"
             for column, (mine, wanted) in differing(row, layer, settings, columns).items()
             if column not in excused
         ]

@@ -31,6 +31,19 @@ MODELS = [
     "ulfd_trajectory/RFB_epoch040",
     "ulfd_trajectory/RFB_epoch499",
 ]
+DISTILLER = [model for model in MODELS if model.startswith("distiller_resnet20/")]
+CONVOLUTIONAL = [
+    *DISTILLER,
+    "kws_mcu/CNN_S",
+    "kws_mcu/DS_CNN_S",
+    "mlperf_tiny/ad_autoencoder",
+    "mlperf_tiny/ic_resnet8",
+    "resnet_cifar10/resnet20",
+    "resnet_cifar10/resnet56",
+    "ulfd_trajectory/RFB_epoch000",
+    "ulfd_trajectory/RFB_epoch040",
+    "ulfd_trajectory/RFB_epoch499",
+]
 
 
 def weights(data: Path, model: str) -> Tensors:
