@@ -5,20 +5,30 @@ import math
 from auditor.records import Settings
 from auditor.weights.tensors import Tensor
 
-BLOCK_BYTES = 64 * 1024**2  # a row block of the Gram matrix with its copies
+BLOCK_BYTES = 64 * 1024**2  # rows taken to float64, or small slices with their Gram matrices
+SQUARES = 5  # of the smaller side in float64: Gram matrix, a sum, a block, LAPACK's copies
+VECTORS = 4  # further ones, and blocks, for singular vectors
+AS_READ = frozenset({"float64", "float32", "float16"})  # others are widened to float32
 
 
 def peak_bytes(tensor: Tensor, settings: Settings, *, pair: bool) -> int:
     """Peak bytes of one tensor, or with `pair` of it and the baseline's of the same shape.
 
-    As stored and decoded, a block of rows, 5 M² float64, and with `settings.randomize` the
-    random twin and a float32 copy.
+    The tensors as stored and widened, and for what is done to one of them at a time a block,
+    5 M² float64 (9 M² and five blocks with `settings.vectors`), and with `settings.randomize`
+    its entries sorted, in random order, and the order.
     """
     count = math.prod(tensor.shape)
+    wide = 0 if tensor.dtype in AS_READ else 4 * count
+    entries = 2 * (wide or tensor.nbytes) + 4 * count
     small = _sides(tensor)[0]
-    stored = (2 if pair else 1) * (tensor.nbytes + 4 * count)
-    twin = 8 * count if settings.randomize else 0
-    return stored + BLOCK_BYTES + 5 * small * small * 8 + twin
+    vectors = VECTORS if settings.vectors else 0
+    return (
+        (2 if pair else 1) * (tensor.nbytes + wide)
+        + (1 + vectors) * BLOCK_BYTES
+        + (SQUARES + vectors) * 8 * small * small
+        + (entries if settings.randomize else 0)
+    )
 
 
 def effort(tensor: Tensor) -> float:

@@ -114,19 +114,23 @@ def _without_zeros(tall: Matrix) -> Matrix:
 
 def _solved(tall: Matrix, exponent: int, solve: Eigensolver, dtype: np.dtype[Any]) -> Stack:
     """Eigenvalues of ``X.T @ X`` for ``X = W / 2**exponent``."""
-    blocks = _blocks(tall, exponent, dtype)
-    gram = _gram(next(blocks))
-    for block in blocks:
-        gram += _gram(block)
-    values = np.maximum(solve(gram), 0.0)
+    values = np.maximum(solve(_gram(tall, exponent, dtype)), 0.0)
     if values[0] >= _resolution(dtype, values.size) * values[-1]:
         return values
     return _squared_singular_values(tall, exponent, dtype)
 
 
-def _gram(block: Matrix) -> Matrix:
-    gram: Matrix = block.T @ block
-    return gram
+def _gram(tall: Matrix, exponent: int, dtype: np.dtype[Any]) -> Stack:
+    """``X.T @ X``, of blocks at least as high as wide: few sums for many products."""
+    blocks = _blocks(tall, exponent, dtype, max(tall.shape[1], _height(tall, dtype)))
+    total = _squared(next(blocks))
+    for block in blocks:
+        total += _squared(block)
+    return total
+
+
+def _squared(block: Matrix) -> Stack:
+    return block.T @ block
 
 
 def _resolution(dtype: np.dtype[Any], columns: int) -> float:
@@ -137,19 +141,24 @@ def _resolution(dtype: np.dtype[Any], columns: int) -> float:
 
 def _squared_singular_values(tall: Matrix, exponent: int, dtype: np.dtype[Any]) -> FloatArray:
     """The same to full precision: singular values of the triangular factor of all blocks."""
-    factor: Stack = np.empty((0, tall.shape[1]), dtype)
-    for block in _blocks(tall, exponent, dtype):
+    columns = tall.shape[1]
+    factor: Stack = np.empty((0, columns), dtype)
+    for block in _blocks(tall, exponent, dtype, max(columns // 2, _height(tall, dtype) // 4)):
         factor = np.concatenate((factor, block))
-        if block.shape[0] < tall.shape[0]:
+        del block  # of the memory that this takes, a part that counts
+        if len(factor) > columns:
             factor = np.asarray(np.linalg.qr(factor, mode="r"))
     singular = np.linalg.svd(factor, compute_uv=False)[::-1].astype(np.float64)
     noise = tall.shape[0] * float(np.finfo(dtype).eps) * singular[-1]
     return np.where(singular > noise, np.square(singular), 0.0)
 
 
-def _blocks(tall: Matrix, exponent: int, dtype: np.dtype[Any]) -> Iterator[Matrix]:
-    """Blocks of rows, at least as high as wide, scaled."""
-    height = max(tall.shape[1], BLOCK // (dtype.itemsize * tall.shape[1]))
+def _height(tall: Matrix, dtype: np.dtype[Any]) -> int:
+    return max(1, BLOCK // int(dtype.itemsize * tall.shape[1]))
+
+
+def _blocks(tall: Matrix, exponent: int, dtype: np.dtype[Any], height: int) -> Iterator[Matrix]:
+    """Blocks of rows, scaled."""
     for start in range(0, tall.shape[0], height):
         yield _scaled(tall[start : start + height], exponent).astype(dtype, copy=False)
 

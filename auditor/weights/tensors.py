@@ -153,7 +153,9 @@ def decode(dtype: str, shape: tuple[int, ...], data: Bytes) -> NDArray[Any]:
 
 def _values(dtype: str, data: Bytes) -> NDArray[Any]:
     if dtype == "bfloat16":  # the upper half of a float32
-        return (np.frombuffer(data, "<u2").astype("<u4") << 16).view(np.float32)
+        wide = np.frombuffer(data, "<u2").astype("<u4")
+        wide <<= 16
+        return wide.view(np.float32)
     if dtype == "complex32":
         return np.frombuffer(data, "<f2").astype(np.float32).view(np.complex64)
     if dtype in NATIVE:
