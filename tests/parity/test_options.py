@@ -2,25 +2,38 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.parity.agreement import BARE, DEFAULT, DETX, disagreements, layers, values
-from tests.parity.models import small_model
+from tests.parity.models import small_model, trained
 
 OPTIONS = {
+    "default": ({}, BARE, DEFAULT),
     "detX": ({"detX": True}, replace(BARE, detX=True), DEFAULT | DETX),
     "pool": ({"pool": False}, replace(BARE, pool=False), DEFAULT),
 }
 
 
+MORE = [pytest.param(seed, marks=pytest.mark.wide) for seed in range(3, 40)]
+
+
 @pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("seed", range(3))
-def test_agrees_with_the_option(option, seed, reference):
+@pytest.mark.parametrize("seed", [0, 1, 2, *MORE])
+def test_agrees_on_every_kind_of_layer(option, seed, reference):
     asked, settings, columns = OPTIONS[option]
     model = small_model(seed)
     rows = reference.analyze(model, **asked)
     assert len(rows) >= len(model)
     assert not disagreements(rows, model, settings, columns)
+
+
+@pytest.mark.wide
+@pytest.mark.parametrize("shape", [(768, 768), (2304, 768), (600, 3000), (256, 128, 3, 3)])
+def test_agrees_on_large_layers(shape, reference, rng):
+    model = {"layer.weight": trained(rng, *shape).astype(np.float32)}
+    rows = reference.analyze(model, detX=True)
+    assert not disagreements(rows, model, replace(BARE, detX=True), DEFAULT | DETX)
 
 
 def test_layers_of_fewer_eigenvalues_than_asked_for_are_not_fitted(reference):
