@@ -13,18 +13,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from auditor.api import Analysis, analyze
     from auditor.comparing import Distances, compare
+    from auditor.tables import Relations, series
 
 __version__ = "0.1.0"
 
 METRIC_SET = 2  # raised when a measured number would change
 
-__all__ = ["METRIC_SET", "Analysis", "Distances", "__version__", "analyze", "compare"]
+__all__ = [
+    "METRIC_SET",
+    "Analysis",
+    "Distances",
+    "Relations",
+    "__version__",
+    "analyze",
+    "compare",
+    "series",
+]
 
 _HOMES = {
     "Analysis": "auditor.api",
     "Distances": "auditor.comparing",
+    "Relations": "auditor.tables",
     "analyze": "auditor.api",
     "compare": "auditor.comparing",
+    "series": "auditor.tables",
 }
 
 

@@ -3,19 +3,22 @@
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditor.cli.common import out, out_json, printable, progress
+from auditor.cli.common import out, out_json, printable, progress, regular
 
 if TYPE_CHECKING:
     from auditor.comparing import Distances
+    from auditor.tables import Relations
 
 INCOMPLETE = 3
 WIDE = 200  # columns of a table that no terminal limits
 LISTED = 20  # names of layers that only one of them has
 SHOWN = ("relative", "cosine", "esd_js", "d_alpha", "d_log_spectral_norm", "d_stable_rank")
+FITTED = ("slope", "intercept", "slope_p", "r2", "rmse", "tau", "tau_p")
 MORE = ("cka_distance", "subspace_overlap", "delta_rank", "delta_alpha")
 COMPARE = """
 Exit code: 0, 2 nothing could be looked at, 3 not everything could be read.
@@ -26,6 +29,19 @@ Examples:
   auditor compare models:/digits/2 models:/digits/3 --csv > distances.csv
   auditor compare base/ finetuned/ --more --layers '*.mlp.*' --json
 """
+SERIES = """
+Exit code: 0, 2 the table cannot be used as asked.
+
+\b
+Examples:
+  auditor series models.csv --quality test_error
+  auditor series models.csv --quality accuracy --metrics alpha,log_norm --group architecture
+  auditor series models.csv --quality accuracy --group dataset,architecture --csv > fits.csv
+"""
+NO_CLAIM = (
+    "Few models, and what made them better moved the metrics too: an order within a series is no "
+    "evidence that a metric predicts quality."
+)
 A = Annotated[
     str,
     typer.Argument(metavar="A", help="A REF: the first, as a baseline is.", show_default=False),
@@ -36,6 +52,7 @@ B = Annotated[str, typer.Argument(metavar="B", help="A REF: the second.", show_d
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("compare", epilog=COMPARE)(compare)
+    app.command("series", epilog=SERIES)(series)
 
 
 def compare(
@@ -90,6 +107,72 @@ def compare(
     else:
         _table_of_layers(found, (*SHOWN, *MORE) if more else SHOWN)
     raise typer.Exit(0 if found.complete else INCOMPLETE)
+
+
+def series(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE", help="A CSV file with a row per model.", show_default=False
+        ),
+    ],
+    *,
+    quality: Annotated[
+        str, typer.Option(help="Column with the reported accuracy or error.", show_default=False)
+    ],
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns to set against it, comma-separated. Default: all others with numbers.",
+            show_default=False,
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help="Column, or columns, that say which models belong together.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print a row per metric and group.")
+    ] = False,
+) -> None:
+    """Set metrics of a table of models against their reported quality."""
+    from auditor.tables import series as related
+
+    _one_of(as_json=as_json, as_csv=as_csv)
+    found = related(regular(table), quality=quality, metrics=_names(metrics), groups=_names(group))
+    if as_json:
+        out_json(found.to_dict())
+    elif as_csv:
+        _csv(found.rows())
+    else:
+        _table_of_metrics(found)
+
+
+def _names(text: str | None) -> list[str]:
+    return [part.strip() for part in text.split(",")] if text else []
+
+
+def _table_of_metrics(found: "Relations") -> None:
+    heads = ("metric", "group", "models", *FITTED)
+    rows = [
+        (
+            row["metric"],
+            "all" if row["group"] is None else row["group"],
+            str(row["models"]),
+            *(_shown(row[column]) for column in FITTED),
+        )
+        for row in found.rows()
+    ]
+    _print_table(heads, rows)
+    out(f"{found.models} models with {printable(found.quality, 80)}")
+    for of in found.metrics:
+        if of.is_reversed:
+            name = printable(of.metric, 80)
+            out(f"{name}: within most groups the sign is the opposite one (Simpson's paradox)")
+    out(NO_CLAIM)
 
 
 def _one_of(*, as_json: bool, as_csv: bool) -> None:
