@@ -3,13 +3,15 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from auditor.architecture.modules import modules_of
 from auditor.errors import UsageError
-from auditor.records import Reading, Skip
+from auditor.records import Module, Reading, Skip
 from auditor.refs import find
 from auditor.weights import Inventory, opened
 from auditor.weights.tensors import Tensor, is_decodable
@@ -29,7 +31,9 @@ def inventory_of(model: object) -> Iterator[Inventory]:
         with opened(named.files(), named.version.uri) as inventory:
             yield inventory
         return
+    modules: Mapping[str, Module] = {}
     if hasattr(model, "state_dict") and not isinstance(model, type):
+        modules = _modules(model)
         model = model.state_dict()
     if not isinstance(model, Mapping):
         raise UsageError(
@@ -42,7 +46,14 @@ def inventory_of(model: object) -> Iterator[Inventory]:
             f"found a mapping without one array that can be read, its keys are {_few(model)}; "
             "expected names and tensors: of a checkpoint, pass the state dict inside"
         )
-    yield inventory
+    yield replace(inventory, modules=modules)
+
+
+def _modules(model: Any) -> dict[str, Module]:  # noqa: ANN401 - whatever has a state dict
+    """What holds each tensor; the order of their names stays that of files."""
+    if not hasattr(model, "named_modules"):
+        return {}
+    return {name: replace(module, position=None) for name, module in modules_of(model).items()}
 
 
 def _few(state: Mapping[str, Any]) -> str:

@@ -16,7 +16,8 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     {"spectral"},
     {"metrics", "checks", "changes", "correlation", "audit", "policy"}
     | {"document", "stored", "schema"},
-    {"config", "plugins", "policies", "render", "weights", "ledger", "executors", "estimates"},
+    {"config", "plugins", "policies", "render", "ledger", "executors", "estimates"}
+    | {"weights", "architecture"},
     {"sources", "sinks", "mlflow_client"},
     {"measuring", "memory", "examining", "baselines", "pipeline"},
     {"app", "refs", "single", "given", "api", "comparing", "tables", "transforming"}

@@ -11,8 +11,10 @@ checks every size against the file's before it allocates, and raises `WeightsErr
 sentence.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from typing import BinaryIO
 
@@ -27,6 +29,8 @@ from auditor.weights.tensors import Tensor, decode, digest
 from auditor.weights.torch_legacy import TORCH_LEGACY
 from auditor.weights.torch_zip import TORCH_ZIP
 from auditor.weights.unsupported import UNSUPPORTED
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "Inventory",
@@ -46,6 +50,7 @@ READERS: tuple[Format, ...] = (  # the last one takes every file
     UNSUPPORTED,
 )
 CHUNK = 8 << 20  # bytes hashed at a time
+CONFIG_LIMIT = 8 << 20  # bytes of a configuration; the longest known, a list of classes, has 2
 
 
 @contextmanager
@@ -74,7 +79,21 @@ def opened(files: Sequence[SourceFile], where: str) -> Iterator[Inventory]:
         )
     with ExitStack() as stack:
         parts = [_part(file, stack) for file in weights]
-        yield merge(parts, [file for file in files if file.role is Role.INDEX])
+        merged = merge(parts, [file for file in files if file.role is Role.INDEX])
+        yield replace(merged, configs=dict(_configs(files)))
+
+
+def _configs(files: Sequence[SourceFile]) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of every JSON configuration; one that cannot be had is only noted."""
+    for file in files:
+        is_wanted = file.role is Role.CONFIG and file.name.lower().endswith(".json")
+        if not is_wanted or file.size > CONFIG_LIMIT:
+            continue
+        try:
+            with file.open() as handle:
+                yield file.name, handle.read(CONFIG_LIMIT)
+        except (OSError, SourceError) as error:
+            log.warning("%r: %s", file.name, error, extra={"event": "config.unread"})
 
 
 def _few(files: Sequence[SourceFile]) -> str:

@@ -1,12 +1,12 @@
 """The tensors of all files of a version together: shards, copies, clashing names."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 
 from auditor.naming import natural
-from auditor.records import FileFailure, FileRecord, Reading, Skip, SourceFile
+from auditor.records import FileFailure, FileRecord, Module, Reading, Skip, SourceFile
 from auditor.weights.formats import Contents
 from auditor.weights.shards import disagreements, missing_shards
 from auditor.weights.tensors import Tensor
@@ -21,6 +21,8 @@ class Inventory:
     tensors: tuple[Tensor, ...]
     skipped: tuple[Skip, ...]
     reading: Reading
+    configs: Mapping[str, bytes] = field(default_factory=dict)  # JSON files, by their name
+    modules: Mapping[str, Module] = field(default_factory=dict)  # of a model that is an object
 
 
 @dataclass(frozen=True, slots=True)
