@@ -1,0 +1,59 @@
+"""Counts of layers, as rates with what the number of layers lets one say."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from scipy.stats import beta
+
+T = TypeVar("T")
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many of so many."""
+
+    hits: int
+    total: int
+
+    @property
+    def at_most(self) -> float:
+        """Upper end of the one-sided 95 % Clopper-Pearson interval; 1 without a layer.
+
+        >>> round(Rate(0, 299).at_most, 4)
+        0.01
+        """
+        if self.hits >= self.total:
+            return 1.0
+        return float(beta.ppf(CONFIDENCE, self.hits + 1, self.total - self.hits))
+
+    @property
+    def at_least(self) -> float:
+        """Lower end of the one-sided 95 % Clopper-Pearson interval; 0 without a layer.
+
+        >>> round(Rate(59, 59).at_least, 4)
+        0.9505
+        """
+        return 1.0 - Rate(self.total - self.hits, self.total).at_most
+
+    def __str__(self) -> str:
+        return f"{self.hits} / {self.total}" if self.total else "–"
+
+
+def rate(outcomes: Iterable[T], hit: Callable[[T], bool]) -> Rate:
+    """How many of them are hits."""
+    found = [hit(outcome) for outcome in outcomes]
+    return Rate(sum(found), len(found))
+
+
+def share(value: float, *, digits: int = 2) -> str:
+    """As a percentage."""
+    return f"{100.0 * value:.{digits}f} %"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table as Markdown has it, numbers to the right of their column's first."""
+    titles = list(head)
+    lines = [titles, ["---", *("---:" for _ in titles[1:])], *map(list, rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

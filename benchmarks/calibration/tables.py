@@ -1,0 +1,226 @@
+"""What was found, as the tables of the page."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from auditor.policy import LEVELS
+from auditor.records import Level
+from benchmarks.calibration import reference
+from benchmarks.calibration.auditing import POLICY
+from benchmarks.calibration.kinds import BY_NAME, KINDS, Kind
+from benchmarks.calibration.rates import Rate, rate, share, table
+from benchmarks.calibration.results import DECIDED, SIZES, Layer, Results
+
+Hit = Callable[[Layer], bool]
+
+GATING = tuple(name for name in LEVELS if POLICY.level(name) != Level.OFF)
+ALARMS = tuple(name for name in GATING if name != "random_like")  # on null matrices
+LARGE = "50 and more"
+RECEIVED = ("correlation_traps", "random_like", "over_trained", "rank_collapse", "scale_collapse")
+NULL = tuple(kind for kind in KINDS if kind.group == "null")
+
+
+def null(results: Results) -> str:
+    """False alarms on null matrices, a check a row."""
+    hits: dict[str, Hit] = {name: _says(name) for name in ALARMS}
+    hits["any of these"] = lambda layer: any(layer.says(name) for name in ALARMS)
+    rows = [
+        [_code(name), *_by_size(results, NULL, hit), *_at_most(_large(results, NULL, hit))]
+        for name, hit in hits.items()
+    ]
+    return table(["check", *SIZES, LARGE, "rate", "at most"], rows)
+
+
+def spikes(results: Results) -> str:
+    """Layers with an eigenvalue beyond the bulk that the mean does not explain."""
+
+    def found(layer: Layer) -> bool:
+        return layer.outcome.spikes > float("mean" in layer.kind.name)
+
+    rows = [
+        [kind.name, *_by_size(results, [kind], found), *_at_most(_large(results, [kind], found))]
+        for kind in NULL
+    ]
+    return table(["layers", *SIZES, LARGE, "rate", "at most"], rows)
+
+
+def untrained(results: Results) -> str:
+    """Untrained layers that are called so."""
+    hit = _says("random_like")
+    every = {kind.name: (kind,) for kind in KINDS if kind.expects == "random_like"}
+    rows = [
+        [
+            name,
+            *(str(rate(results.of(kinds, (size,)), hit)) for size in DECIDED),
+            *_at_least(_large(results, kinds, hit)),
+        ]
+        for name, kinds in {**every, "all but Student's t": NULL}.items()
+    ]
+    return table(["layers", *DECIDED, "rate", "at least"], rows)
+
+
+def planted(results: Results) -> str:
+    """Planted faults that are found."""
+    kinds = [kind for kind in KINDS if kind.group in {"trap", "rank", "scale", "values"}]
+    rows = [
+        [
+            kind.name,
+            _code(kind.expects),
+            *_by_size(results, [kind], _says(kind.expects)),
+            *_at_least(_large(results, [kind], _says(kind.expects))),
+        ]
+        for kind in kinds
+        if kind.expects
+    ]
+    return table(["fault", "check", *SIZES, "rate", "at least"], rows)
+
+
+def traps(results: Results) -> str:
+    """Planted traps: seen, named, warned about; and their strength."""
+    rows = []
+    for kind in (kind for kind in KINDS if kind.group == "trap"):
+        layers = results.of([kind], DECIDED)
+        strengths = sorted(layer.outcome.strength for layer in layers)
+        rows.append(
+            [
+                kind.name,
+                str(len(layers)),
+                *(
+                    _percent(rate(layers, hit))
+                    for hit in (
+                        lambda layer: layer.names("correlation_traps"),
+                        lambda layer: layer.outcome.named,
+                        _says("correlation_traps"),
+                    )
+                ),
+                *(_quantile(strengths, part) for part in (0.05, 0.5, 0.95)),
+            ]
+        )
+    strength = [f"strength, {part}" for part in ("5 %", "median", "95 %")]
+    return table(["entries", "layers", "seen", "all named", "warned", *strength], rows)
+
+
+def others(results: Results) -> str:
+    """What every check says about layers that are neither null nor planted with its fault."""
+    shown = ("over_trained", "under_trained", "implausible_power_law", *RECEIVED[:2])
+    shown = (*shown, "rank_collapse", "scale_collapse", "scale_explosion", "alpha_shift")
+    kinds = [kind for kind in KINDS if kind.group in {"other", "learned", "heavy"}]
+    kinds += [kind for kind in KINDS if kind.group in {"rank", "scale"} and not kind.expects]
+    rows = []
+    for kind in kinds:
+        layers = results.of([kind], DECIDED)
+        rows.append(
+            [kind.name, str(len(layers)), *(_percent(rate(layers, _fires(name))) for name in shown)]
+        )
+    return table(["layers", "number", *map(_code, shown)], rows)
+
+
+def power(results: Results) -> str:
+    """How often a heavy tail of known exponent is called over-trained."""
+    kinds = [kind for kind in KINDS if kind.name in {"α = 1.5", "α = 2", "α = 3"}]
+    rows = [[kind.name, *_by_size(results, [kind], _says("over_trained"))] for kind in kinds]
+    return table(["layers", *SIZES], rows)
+
+
+def alone(results: Results) -> str:
+    """What is found in real models, a set a row, beside what the reference flags."""
+    shown = (*RECEIVED, "scale_explosion", "all_zero")
+    told = ("layers read", "over-trained", "of these no fit", "under-trained", "traps")
+    rows = []
+    for name in dict.fromkeys(path.partition("/")[0] for path in results.alone):
+        layers = [one for path, part in results.alone.items() if _is_in(path, name) for one in part]
+        counts = [sum(check in layer.gates for layer in layers) for check in shown]
+        flags = [one for path, part in results.flags.items() if _is_in(path, name) for one in part]
+        said = [
+            len(flags),
+            sum(one.over_trained for one in flags),
+            sum(one.over_trained and one.failed for one in flags),
+            sum(one.under_trained for one in flags),
+            sum(one.traps > 0 for one in flags),
+        ]
+        rows.append([name, *map(str, (len(layers), *counts, *said))])
+    reference_head = [f"reference: {told[0]}", *told[1:]]
+    return table(["set", "layers", *map(_code, shown), *reference_head], rows)
+
+
+def compared(results: Results) -> str:
+    """What is found in real models against a version they came from."""
+    rows = []
+    for path, layers in results.compared.items():
+        counts = {name: sum(name in one.gates for one in layers) for name in GATING}
+        found = ", ".join(f"{_code(name)} {count}" for name, count in counts.items() if count)
+        rows.append([path.partition("/")[2], str(len(layers)), found or "–"])
+    return table(["version", "layers", "findings that gate"], rows)
+
+
+def beside(results: Results) -> str:
+    """The reference and an audit on the same matrices of 50 eigenvalues and more."""
+    rows = []
+    for name in reference.KINDS:
+        same = [one for one in results.same if _is_large(one.layer, BY_NAME[name])]
+        flags = [one.flags for one in same]
+        layers = [one.layer for one in same]
+        rows.append(
+            [
+                name,
+                str(len(same)),
+                str(sum(one.over_trained for one in flags)),
+                str(sum(one.under_trained for one in flags)),
+                str(sum(one.traps > 0 for one in flags)),
+                *(str(sum(one.says(check) for one in layers)) for check in RECEIVED[:4]),
+            ]
+        )
+    told = ["reference: over-trained", "under-trained", "traps"]
+    return table(["layers", "number", *told, *map(_code, RECEIVED[:4])], rows)
+
+
+BLOCKS: Mapping[str, Callable[[Results], str]] = {
+    made.__name__: made
+    for made in (null, spikes, untrained, planted, traps, power, others, alone, compared, beside)
+}
+
+
+def _says(check: str) -> Hit:
+    return lambda layer: layer.says(check)
+
+
+def _fires(check: str) -> Hit:
+    """Counts in the gate, or is information because its policy is off."""
+    if check in GATING:
+        return _says(check)
+    return lambda layer: layer.names(check)
+
+
+def _is_in(path: str, name: str) -> bool:
+    return path.startswith(f"{name}/")
+
+
+def _is_large(layer: Layer, kind: Kind) -> bool:
+    return layer.kind is kind and layer.size in DECIDED
+
+
+def _by_size(results: Results, kinds: Sequence[Kind], hit: Hit) -> Iterable[str]:
+    return [str(rate(results.of(kinds, (size,)), hit)) for size in SIZES]
+
+
+def _large(results: Results, kinds: Sequence[Kind], hit: Hit) -> Rate:
+    return rate(results.of(kinds, DECIDED), hit)
+
+
+def _at_most(found: Rate) -> tuple[str, ...]:
+    return str(found), _percent(found), share(found.at_most)
+
+
+def _at_least(found: Rate) -> tuple[str, ...]:
+    return _percent(found), share(found.at_least)
+
+
+def _percent(found: Rate) -> str:
+    return share(found.hits / found.total) if found.total else "–"
+
+
+def _quantile(values: Sequence[float], part: float) -> str:
+    return f"{values[round(part * (len(values) - 1))]:.2f}" if values else "–"
+
+
+def _code(name: str) -> str:
+    return f"`{name}`" if name in LEVELS else name
