@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor import document
 from auditor.config.options import Options, chosen
+from auditor.executors.gpu import eigensolver
 from auditor.given import inventory_of
 from auditor.measuring import Bench, Progress, measure_version, quiet
 from auditor.memory import Passing
@@ -89,6 +90,7 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     min_tail: int = 8,
     precision: str = "float64",
     seed: int = 0,
+    device: str = "auto",
     progress: Progress = quiet,
 ) -> Analysis:
     """Measure every layer of a model.
@@ -140,6 +142,9 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
         ``float64``, or ``float32`` for eigenvalues in half the memory and fewer digits.
     seed
         Of everything drawn at random.
+    device
+        Where eigenvalues are computed: ``cpu``, ``cuda``, or ``auto``: ``cuda`` where torch
+        sees a GPU.
     progress
         Called as ``progress(done, total, name)`` after every tensor.
 
@@ -151,7 +156,7 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     """
     given = {name: value for name, value in locals().items() if name in Options.model_fields}
     settings = chosen(given).settings
-    bench = Bench(Passing(), settings, MEMORY, None, progress)
+    bench = Bench(Passing(), settings, MEMORY, None, progress, eigensolver(device))
     with inventory_of(model) as inventory:
         measured = measure_version(inventory, None, bench)
         return Analysis(measured.layers, measured.skipped, inventory.reading, settings)

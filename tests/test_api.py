@@ -151,6 +151,11 @@ def test_what_has_no_weights_is_refused_with_a_sentence(model, said):
         auditor.analyze(model)
 
 
+def test_an_unknown_device_is_refused():
+    with pytest.raises(UsageError, match="found device 'tpu'; expected auto, cpu, cuda"):
+        auditor.analyze({"fc": np.eye(3)}, device="tpu")
+
+
 def test_an_unknown_convention_is_refused():
     with pytest.raises(UsageError, match="convention: found 'ww'"):
         auditor.analyze(weights(), convention="ww")

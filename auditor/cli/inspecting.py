@@ -103,6 +103,9 @@ def analyze(
     min_tail: Annotated[int, typer.Option(min=2, help="Fewest eigenvalues of a tail.")] = 8,
     precision: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn at random.")] = 0,
+    device: Annotated[
+        str, typer.Option(help="Where eigenvalues are computed: auto, cpu or cuda.")
+    ] = "auto",
 ) -> None:
     """Measure every layer; no baseline, no judgement."""
     from auditor.api import analyze as measured
@@ -132,6 +135,7 @@ def analyze(
             min_tail=min_tail,
             precision=precision,
             seed=seed,
+            device=device,
             progress=show,
         )
     if as_json:

@@ -21,7 +21,7 @@ import numpy as np
 from auditor.errors import UsageError
 from auditor.spectral.eigenvalues import Eigensolver, Stack, lapack
 
-CPU, CUDA, AUTO = "cpu", "cuda", "auto"
+DEVICES = AUTO, CPU, CUDA = "auto", "cpu", "cuda"
 DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, either below Windows
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,10 @@ def eigensolver(device: str) -> Eigensolver:
     Raises
     ------
     UsageError
-        If ``cuda`` is asked for and torch sees none.
+        If ``cuda`` is asked for and torch sees none, or there is no such device.
     """
+    if device not in DEVICES:
+        raise UsageError(f"found device {device!r}; expected {', '.join(DEVICES)}")
     if device == CPU or (device == AUTO and not _may_be_there()):
         return lapack
     if device == CUDA and not _torch_sees_one():
