@@ -34,7 +34,10 @@ def columns(settings: Settings) -> tuple[Metric, ...]:
     ours = settings.convention == "auditor"
     tables = (
         (tail.FIT_METRICS, True),
-        (tail.INTERVAL_METRICS, settings.bootstrap > 0),
+        (tail.INTERVAL_METRICS, settings.bootstrap > 0 and settings.fit == "PL"),
+        (tail.RATIO_METRICS, settings.goodness_of_fit),
+        (tail.TRUNCATION_METRICS, settings.fit == "TPL"),
+        (tail.FINGER_METRICS, settings.fix_fingers == "clip_xmax"),
         (norms.METRICS, True),
         (rank.METRICS, True),
         (randomness.BULK_METRICS, ours and settings.mp_fit),

@@ -33,8 +33,14 @@ def alpha_sd(s: Spectrum) -> float:
 def pl_pvalue(s: Spectrum) -> float:
     """Plausibility of the power law: how often data drawn from it fit it as badly.
 
-    Small means implausible. Computed only where the interval of alpha lies wholly below 2
-    or wholly above 6, where a rule is about to judge; ``nan`` elsewhere.
+    Small means implausible. Computed where the interval of alpha lies wholly below 2 or wholly
+    above 6, where a rule is about to judge, and everywhere with ``goodness_of_fit``; ``nan``
+    elsewhere.
+
+    References
+    ----------
+    Clauset, Shalizi & Newman, "Power-law distributions in empirical data", SIAM Review 51(4),
+    2009, section 4.1.
     """
     return math.nan if s.plausibility is None else s.plausibility
 
@@ -93,6 +99,82 @@ def log_alpha_norm(s: Spectrum) -> float:
     return float(logsumexp(s.tail.alpha * np.log(positive))) / math.log(10.0)
 
 
+def Lambda(s: Spectrum) -> float:
+    r"""Rate at which a truncated power law is cut off; ``nan`` without a tail.
+
+    .. math:: p(\lambda) \sim \lambda^{-\alpha} e^{-\Lambda \lambda}
+
+    0 where the power law itself is as likely. In units of 1 / weight².
+    """
+    return s.tail.Lambda if s.tail else math.nan
+
+
+def num_fingers(s: Spectrum) -> float:
+    """Number of largest eigenvalues left out of the fit as fingers; ``nan`` without a tail.
+
+    The reference reports one less than it leaves out, and so does its convention.
+    """
+    if s.tail is None:
+        return math.nan
+    return float(max(s.tail.clipped - 1, 0) if s.is_reference else s.tail.clipped)
+
+
+def raw_alpha(s: Spectrum) -> float:
+    """Exponent of the fit to all eigenvalues, fingers included; ``nan`` without a tail."""
+    return s.tail.raw_alpha if s.tail else math.nan
+
+
+def lr_tpl(s: Spectrum) -> float:
+    """Log-likelihood ratio to a truncated power law; above 0 favours the power law.
+
+    Over its standard deviation, as are the other ratios, on the fitted tail. 0 where no
+    truncation makes the tail likelier. ``nan`` without a tail.
+
+    References
+    ----------
+    Clauset, Shalizi & Newman, "Power-law distributions in empirical data", SIAM Review 51(4),
+    2009, section 5 and appendix C.
+    """
+    return s.ratios.truncated.value if s.ratios else math.nan
+
+
+def lr_tpl_p(s: Spectrum) -> float:
+    """Probability of so large a ratio to a truncated power law by chance; ``nan`` without a tail.
+
+    By a chi-squared test, for the truncated law contains the power law.
+    """
+    return s.ratios.truncated.p if s.ratios else math.nan
+
+
+def lr_lognormal(s: Spectrum) -> float:
+    """Log-likelihood ratio to a lognormal; above 0 favours the power law.
+
+    ``nan`` without a tail.
+    """
+    return s.ratios.lognormal.value if s.ratios else math.nan
+
+
+def lr_lognormal_p(s: Spectrum) -> float:
+    """Probability of so large a ratio to a lognormal by chance; ``nan`` without a tail.
+
+    By Vuong's test, as that of the exponential.
+    """
+    return s.ratios.lognormal.p if s.ratios else math.nan
+
+
+def lr_exponential(s: Spectrum) -> float:
+    """Log-likelihood ratio to an exponential; above 0 favours the power law.
+
+    ``nan`` without a tail.
+    """
+    return s.ratios.exponential.value if s.ratios else math.nan
+
+
+def lr_exponential_p(s: Spectrum) -> float:
+    """Probability of so large a ratio to an exponential by chance; ``nan`` without a tail."""
+    return s.ratios.exponential.p if s.ratios else math.nan
+
+
 def alpha_hill(s: Spectrum) -> float:
     r"""Hill's estimate of alpha from the upper half of the spectrum, without a search.
 
@@ -133,4 +215,23 @@ INTERVAL_METRICS = (
     Metric(alpha_sd, "Bootstrap deviation of alpha"),
     Metric(pl_pvalue, "Plausibility of the power law"),
 )
-METRICS = (*FIT_METRICS, *INTERVAL_METRICS)
+TRUNCATION_METRICS = (Metric(Lambda, "Cut-off rate", "1/weight²"),)
+FINGER_METRICS = (
+    Metric(num_fingers, "Fingers left out", "eigenvalues"),
+    Metric(raw_alpha, "Alpha with fingers"),
+)
+RATIO_METRICS = (
+    Metric(lr_tpl, "Power law : truncated power law"),
+    Metric(lr_tpl_p, "p of that ratio"),
+    Metric(lr_lognormal, "Power law : lognormal"),
+    Metric(lr_lognormal_p, "p of that ratio"),
+    Metric(lr_exponential, "Power law : exponential"),
+    Metric(lr_exponential_p, "p of that ratio"),
+)
+METRICS = (
+    *FIT_METRICS,
+    *INTERVAL_METRICS,
+    *TRUNCATION_METRICS,
+    *FINGER_METRICS,
+    *RATIO_METRICS,
+)

@@ -1,16 +1,8 @@
-r"""Power law fitted to the upper tail of a spectrum, its interval and its plausibility.
+r"""Power law fitted to the upper tail of a spectrum.
 
-The estimator is that of [1]: for every candidate cut-off :math:`x_i` of the ascending data
-the exponent is the maximum-likelihood one,
-
-.. math:: \alpha_i = 1 + n_i \Big/ \sum_{j \ge i} \ln (x_j / x_i), \qquad n_i = n - i,
-
-and the candidate with the smallest Kolmogorov-Smirnov distance wins,
-
-.. math:: D_i = \max_{j \ge i} \big| 1 - (x_j / x_i)^{1 - \alpha_i} - (j - i) / n_i \big| .
-
-All exponents come from one cumulative sum. Of the distances only those are computed in full
-whose value at a few points of the tail does not already rule them out.
+The estimator is that of [1], stated in `auditor.spectral.tails`. How sure one can be of its
+exponent is in `auditor.spectral.uncertainty`, what else the tail could be in
+`auditor.spectral.alternatives`.
 
 References
 ----------
@@ -19,76 +11,57 @@ References
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auditor.records import FloatArray, Settings
-
-IntArray = NDArray[np.intp]
+from auditor.spectral import fingers
+from auditor.spectral.alternatives import fit_truncated
+from auditor.spectral.tails import Rule, search
 
 REFERENCE_CUT = 1e-5  # absolute: the reference leaves out what is not above it
 REFERENCE_SMALL = 20  # below so many points the reference estimates with n - 1
 REFERENCE_WHOLE = 8  # below so many it takes the whole sample for the tail
-NARROWEST = 1e-6  # mean of ln(x/xmin): tails narrower than this are rounding noise
-PROBES = 24  # points of a tail looked at before its distance is computed in full
-Z95 = 1.96
 
 
 @dataclass(frozen=True, slots=True)
 class TailFit:
-    """A density ``p(x) ~ x**-alpha`` for ``xmin <= x <= xmax``."""
+    """A density ``p(x) ~ x**-alpha``, truncated ``x**-alpha * exp(-Lambda * x)``, above xmin."""
 
     alpha: float
     xmin: float  # in units of the data, as `xmax`
-    xmax: float  # the largest value
+    xmax: float  # the largest value of the tail, or its given end
     D: float  # largest distance of the fit from j/n, the reference's statistic, 0..1
     D_two_sided: float  # the same from j/n and (j + 1)/n: Kolmogorov-Smirnov as usual
     size: int  # number of values in the tail
+    Lambda: float = math.nan  # 1 / units of the data; nan where the law is not truncated
+    clipped: int = 0  # largest values that were left out of the data as fingers
+    raw_alpha: float = math.nan  # alpha before they were; nan where none were looked for
 
     @property
     def sigma(self) -> float:
-        """Standard error of alpha with xmin taken as known, [1] Eq. 3.2."""
-        return (self.alpha - 1.0) / float(np.sqrt(self.size))
+        """Standard error of alpha with xmin taken as known, [1] Eq. 3.2.
+
+        ``nan`` for a truncated law, whose two parameters are not independent.
+        """
+        known = math.isnan(self.Lambda)
+        return (self.alpha - 1.0) / math.sqrt(self.size) if known else math.nan
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Where alpha lies with 95 % confidence."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """The values that a law is fitted to, and which of their tails may be chosen."""
 
-    lo: float
-    hi: float
-    sd: float  # of the bootstrap; nan where fewer than two resamples have a tail
+    values: FloatArray  # ascending, > 0
+    xmax: float  # where the tail ends: the largest value or, where one is given, a limit
+    rule: Rule  # in units of `logs`
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Best:
-    """A tail that was measured; smaller is better."""
-
-    D: float
-    start: int
-    alpha: float
-    D_two_sided: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """How a convention chooses tails."""
-
-    smallest: int  # points a tail must have
-    lost: int  # degrees of freedom: 1 for the reference's small samples
-    narrowest: float
-    ties: bool  # whether equal values are candidates of their own
-
-    @classmethod
-    def of(cls, n: int, settings: Settings) -> "_Rule":
-        """The rule for `n` values."""
-        if settings.convention == "auditor":
-            return cls(max(settings.min_tail, 2), lost=0, narrowest=NARROWEST, ties=False)
-        if n < REFERENCE_SMALL:
-            return cls(min(n, REFERENCE_WHOLE), lost=1, narrowest=0.0, ties=True)
-        return cls(2, lost=0, narrowest=0.0, ties=True)
+    @property
+    def logs(self) -> FloatArray:
+        """``ln(x / max x)``: the scale is gone."""
+        return np.log(self.values / self.values[-1:])
 
 
 def above_cut(values: FloatArray, *, n: int, settings: Settings) -> FloatArray:
@@ -110,6 +83,28 @@ def above_cut(values: FloatArray, *, n: int, settings: Settings) -> FloatArray:
     return values[values > np.finfo(np.float64).eps * n * largest]
 
 
+def sample(values: FloatArray, *, n: int, settings: Settings, clipped: int = 0) -> Sample:
+    """The data of a fit: above the cut, up to a given xmax, without fingers.
+
+    Parameters
+    ----------
+    values : (k,) float64, ascending
+    n
+        Larger side of the matrix.
+    settings
+        Convention, smallest tail, xmax, and where xmin is looked for.
+    clipped
+        How many of the largest values are left out.
+    """
+    x = above_cut(values, n=n, settings=settings)
+    x = x[x <= _limit(settings)]
+    x = x[: max(x.size - clipped, 0)]
+    largest = float(x[-1]) if x.size else math.nan
+    xmax = _limit(settings) if math.isfinite(_limit(settings)) else largest
+    end = math.inf if settings.xmax is None else math.log(xmax / largest)
+    return Sample(x, xmax, replace(_rule(x, settings), end=end))
+
+
 def fit_tail(values: FloatArray, *, n: int, settings: Settings) -> TailFit | None:
     """Fit a power law above the cut-off that makes it fit best.
 
@@ -123,7 +118,16 @@ def fit_tail(values: FloatArray, *, n: int, settings: Settings) -> TailFit | Non
         Larger side of the matrix: sets which values count as zero.
     settings
         Convention and smallest tail. In the reference's convention tails of two points are
-        allowed, and below 20 values ``alpha = 1 + (n_i - 1) / Σ`` over tails of 8 and more.
+        allowed, and below 20 values ``alpha = 1 + (n_i - 1) / Σ`` over tails of 8 and more,
+        except with ``xmax``, ``xmin_peak`` and ``TPL``, which the reference leaves to another
+        package.
+
+        With ``xmax`` larger values are left out, and D compares with a law that ends there,
+        while alpha remains that of the endless law: so were published numbers made. It is too
+        large where much was left out.
+
+        ``fix_fingers`` is stated in `auditor.spectral.fingers`, ``fit="TPL"``, which keeps the
+        tail of the power law, in `auditor.spectral.alternatives`.
 
     Returns
     -------
@@ -131,124 +135,82 @@ def fit_tail(values: FloatArray, *, n: int, settings: Settings) -> TailFit | Non
         None where no tail of that many points exists that is wider than rounding noise:
         "no tail" is an answer, not an error.
     """
-    x = above_cut(values, n=n, settings=settings)
-    best = _search(_logs(x), _Rule.of(x.size, settings))
-    if best is None:
+
+    def without(count: int) -> TailFit | None:
+        return _fit(sample(values, n=n, settings=settings, clipped=count))
+
+    fit = without(0)
+    if fit is not None and settings.fix_fingers == "clip_xmax":
+        fit = _without_fingers(fit, without, settings)
+    if fit is None or settings.fit != "TPL":
+        return fit
+    law = fit_truncated(tail_of(values, fit))
+    return replace(fit, alpha=law.alpha, Lambda=law.Lambda, D=law.D, D_two_sided=law.D_two_sided)
+
+
+def tail_of(values: FloatArray, fit: TailFit) -> FloatArray:
+    """Those of the ascending values that a fit was made to: (fit.size,)."""
+    first = int(np.searchsorted(values, fit.xmin))
+    return values[first : first + fit.size]
+
+
+def _without_fingers(
+    raw: TailFit, without: Callable[[int], TailFit | None], settings: Settings
+) -> TailFit:
+    """The fit to all but the fingers; the fit to all where there are none."""
+
+    def alpha(count: int) -> float:
+        fit = without(count)
+        return fit.alpha if fit else math.nan
+
+    count = fingers.clipped(raw.alpha, alpha, is_reference=_is_reference(settings))
+    return replace(without(count) or raw, clipped=count, raw_alpha=raw.alpha)
+
+
+def _fit(data: Sample) -> TailFit | None:
+    """The best tail of the data."""
+    found, logs = search(data.logs[None], data.rule), data.logs
+    start, alpha, D = int(found.starts[0]), float(found.alphas[0]), float(found.D[0])
+    if math.isnan(D):
         return None
+    tail = logs[start:] - logs[start]
+    share = -math.expm1((1.0 - alpha) * (data.rule.end - logs[start]))
+    fitted = -np.expm1((1.0 - alpha) * tail) / share  # [1] Eq. 2.6, as a CDF
+    below = (np.arange(tail.size) + 1.0) / tail.size - fitted
     return TailFit(
-        alpha=best.alpha,
-        xmin=float(x[best.start]),
-        xmax=float(x[-1]),
-        D=best.D,
-        D_two_sided=best.D_two_sided,
-        size=x.size - best.start,
+        alpha=alpha,
+        xmin=float(data.values[start]),
+        xmax=data.xmax,
+        D=D,
+        D_two_sided=max(D, float(below.max())),
+        size=tail.size,
     )
 
 
-def interval(values: FloatArray, fit: TailFit, *, n: int, settings: Settings) -> Interval:
-    r"""95 % interval of alpha: :math:`\alpha \pm 1.96 \max(\sigma, s)`.
-
-    s is the standard deviation of alpha over `settings.bootstrap` resamples of all values
-    above the cut, each fitted anew with its own xmin. Resamples without a tail are left out.
-    Eigenvalues repel each other, so that drawing them independently errs on the wide side.
-    Depends on the values only through their ratios and on `settings.seed`.
-    """
-    logs = _logs(above_cut(values, n=n, settings=settings))
-    rng = np.random.default_rng(settings.seed)
-    rule = _Rule.of(logs.size, settings)
-    draws = (logs[np.sort(rng.integers(logs.size, size=logs.size))] for _ in _times(settings))
-    refits = (_search(draw, rule) for draw in draws)
-    alphas = [refit.alpha for refit in refits if refit is not None]
-    sd = float(np.std(alphas, ddof=1)) if len(alphas) > 1 else math.nan
-    half = Z95 * (fit.sigma if math.isnan(sd) else max(fit.sigma, sd))
-    return Interval(lo=fit.alpha - half, hi=fit.alpha + half, sd=sd)
+def _is_reference(settings: Settings) -> bool:
+    return settings.convention == "weightwatcher"
 
 
-def goodness_of_fit(values: FloatArray, fit: TailFit, *, n: int, settings: Settings) -> float:
-    """Probability that data from the fitted law fit it as badly as these do, [1] Sec. 4.1.
-
-    Semi-parametric: each of `settings.bootstrap` samples draws its tail from the fitted law
-    and its body from the values below xmin, and is fitted anew. Small means implausible;
-    ``nan`` without a sample.
-    """
-    logs = _logs(above_cut(values, n=n, settings=settings))
-    rng = np.random.default_rng(settings.seed)
-    rule = _Rule.of(logs.size, settings)
-    refits = [_search(_synthetic(logs, fit, rng), rule) for _ in _times(settings)]
-    worse = [refit is None or refit.D >= fit.D for refit in refits]
-    return sum(worse) / len(worse) if worse else math.nan
+def _limit(settings: Settings) -> float:
+    """What no value may exceed; infinite where the settings name no number."""
+    return math.inf if settings.xmax is None or settings.xmax == "force" else float(settings.xmax)
 
 
-def _times(settings: Settings) -> range:
-    return range(settings.bootstrap)
+def _rule(x: FloatArray, settings: Settings) -> Rule:
+    """Which tails of `x` may be chosen."""
+    rule = _rule_of_size(x.size, settings)
+    if settings.fix_fingers != "xmin_peak" or not x.size:
+        return rule
+    lowest, highest = fingers.around_peak(x, is_reference=_is_reference(settings))
+    lowest = math.log(lowest / x[-1]) if lowest > 0.0 else -math.inf
+    return replace(rule, lowest=lowest, highest=math.log(highest / x[-1]))
 
 
-def _logs(x: FloatArray) -> FloatArray:
-    """``ln(x / max x)``: equal values at the top are exactly 0, and the scale is gone."""
-    return np.log(x / x[-1]) if x.size else x
-
-
-def _synthetic(logs: FloatArray, fit: TailFit, rng: np.random.Generator) -> FloatArray:
-    """Logarithms of a sample: from the fitted law above xmin, from the data below it."""
-    start = logs.size - fit.size
-    drawn = int(rng.binomial(logs.size, fit.size / logs.size)) if start else logs.size
-    body = logs[rng.integers(start, size=logs.size - drawn)] if start else logs[:0]
-    tail = logs[start] + rng.standard_exponential(drawn) / (fit.alpha - 1.0)  # [1] Eq. D.4
-    return np.sort(np.concatenate((body, tail)))
-
-
-def _search(logs: FloatArray, rule: _Rule) -> _Best | None:
-    """The best tail of ascending logarithms, None where there is no tail at all."""
-    if logs.size < max(rule.smallest, 2):
-        return None
-    logs = logs - logs[-1]
-    alphas, starts = _candidates(logs, rule)
-    return _closest(logs, alphas, starts) if starts.size else None
-
-
-def _candidates(logs: FloatArray, rule: _Rule) -> tuple[FloatArray, IntArray]:
-    """Exponents above every value, and the places where a tail may start."""
-    sizes = np.arange(logs.size, 0, -1)
-    widths = np.cumsum(logs[::-1])[::-1] - sizes * logs  # Σ ln(x_j / x_i)
-    fits = (widths > rule.narrowest * sizes) & (sizes >= rule.smallest)
-    if not rule.ties:
-        fits[1:] &= logs[1:] != logs[:-1]
-    alphas = np.ones_like(logs)
-    np.divide(sizes - rule.lost, widths, out=alphas, where=fits)
-    alphas[fits] += 1.0  # [1] Eq. 3.1
-    return alphas, np.flatnonzero(fits)
-
-
-def _closest(logs: FloatArray, alphas: FloatArray, starts: IntArray) -> _Best:
-    """The tail with the smallest D, the longest of them where several are equal.
-
-    A distance at some points of a tail is a lower bound of that tail's D, so that tails
-    are tried in the order of their bounds until the next bound exceeds the best D found.
-    """
-    bounds = _bounds(logs, alphas, starts)
-    ranked = np.argsort(bounds, kind="stable")
-    best = _best(logs, float(alphas[starts[ranked[0]]]), int(starts[ranked[0]]))
-    for start, bound in zip(starts[ranked[1:]], bounds[ranked[1:]], strict=True):
-        if bound > best.D:
-            break
-        best = min(best, _best(logs, float(alphas[start]), int(start)))
-    return best
-
-
-def _bounds(logs: FloatArray, alphas: FloatArray, starts: IntArray) -> FloatArray:
-    """Distance of every tail from its fit at a few of its points only: (starts,)."""
-    sizes = (logs.size - starts)[:, None]
-    ranks = (np.linspace(0.0, 1.0, PROBES) * (sizes - 1)).astype(np.intp)
-    tails = logs[starts[:, None] + ranks] - logs[starts][:, None]
-    fitted = -np.expm1((1.0 - alphas[starts])[:, None] * tails)
-    return np.asarray(np.abs(fitted - ranks / sizes).max(axis=1))
-
-
-def _best(logs: FloatArray, alpha: float, start: int) -> _Best:
-    """The tail from `start` on, measured at all of its points."""
-    tail = logs[start:] - logs[start]
-    fitted = -np.expm1((1.0 - alpha) * tail)  # [1] Eq. 2.6, as a CDF
-    above = fitted - np.arange(tail.size) / tail.size
-    highest, lowest = float(above.max()), float(above.min())
-    D = max(highest, -lowest)
-    return _Best(D, start, alpha, max(D, 1.0 / tail.size - lowest))
+def _rule_of_size(n: int, settings: Settings) -> Rule:
+    """Which tails of `n` values may be chosen."""
+    if not _is_reference(settings):
+        return Rule(max(settings.min_tail, 2))
+    is_plain = settings.xmax is None and settings.fix_fingers != "xmin_peak"
+    if n < REFERENCE_SMALL and is_plain and settings.fit == "PL":
+        return Rule(min(n, REFERENCE_WHOLE), lost=1, narrowest=0.0, ties=True)
+    return Rule(2, narrowest=0.0, ties=True)

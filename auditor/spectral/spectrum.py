@@ -6,9 +6,11 @@ from functools import cached_property
 import numpy as np
 
 from auditor.records import FloatArray, Matrix, Settings
+from auditor.spectral.alternatives import Ratios, likelihood_ratios
 from auditor.spectral.marchenko_pastur import Bulk, fit_bulk
-from auditor.spectral.powerlaw import Interval, TailFit, fit_tail, goodness_of_fit, interval
+from auditor.spectral.powerlaw import TailFit, fit_tail, tail_of
 from auditor.spectral.twin import Twin
+from auditor.spectral.uncertainty import Interval, goodness_of_fit, interval
 from auditor.spectral.vectors import VectorStatistics, vector_statistics
 
 OVERTRAINED, UNDERTRAINED = 2.0, 6.0  # α that rules judge by
@@ -61,23 +63,41 @@ class Spectrum:
 
     @cached_property
     def interval(self) -> Interval | None:
-        """95 % interval of α; None without a tail or with `settings.bootstrap` of 0."""
-        if self.tail is None or self.settings.bootstrap == 0:
+        """95 % interval of α; None without a tail or with `settings.bootstrap` of 0.
+
+        None too for a truncated power law: no rule judges its α.
+        """
+        if self.tail is None or self.settings.bootstrap == 0 or self.settings.fit == "TPL":
             return None
         return interval(self.eigenvalues, self.tail, n=self.n, settings=self.settings)
 
     @cached_property
-    def plausibility(self) -> float | None:
-        """p-value of the power law, only where α's interval is one that rules judge.
-
-        That is wholly below 2 or wholly above 6; elsewhere None, for it costs as many fits
-        as the interval does.
-        """
+    def goodness(self) -> float | None:
+        """p-value of the power law; None without an interval. Costs as much as that does."""
         if self.tail is None or self.interval is None:
             return None
-        if self.interval.hi >= OVERTRAINED and self.interval.lo <= UNDERTRAINED:
-            return None
         return goodness_of_fit(self.eigenvalues, self.tail, n=self.n, settings=self.settings)
+
+    @property
+    def plausibility(self) -> float | None:
+        """`goodness`, only where α's interval is one that rules judge, or where asked for.
+
+        Rules judge intervals that lie wholly below 2 or wholly above 6.
+        """
+        if self.interval is None or self.settings.goodness_of_fit:
+            return self.goodness
+        is_between = self.interval.hi >= OVERTRAINED and self.interval.lo <= UNDERTRAINED
+        return None if is_between else self.goodness
+
+    @cached_property
+    def ratios(self) -> Ratios | None:
+        """The power law against other laws, where `settings.goodness_of_fit` asks for it.
+
+        Only there, for they cost more than all the rest of a layer.
+        """
+        if self.tail is None or not self.settings.goodness_of_fit:
+            return None
+        return likelihood_ratios(tail_of(self.eigenvalues, self.tail))
 
     @cached_property
     def bulk(self) -> Bulk | None:

@@ -22,6 +22,12 @@ def pareto(rng: np.random.Generator, n: int, alpha: float, xmin: float = 1.0) ->
     return np.sort(xmin * (1.0 - rng.random(n)) ** (-1.0 / (alpha - 1.0)))
 
 
+def spliced(rng: np.random.Generator, n: int, alpha: float, share: float = 0.3) -> FloatArray:
+    """A body U^0.7 on [0, 1] and, above 1, a `share` of the `n` values from a power law."""
+    tail = round(share * n)
+    return np.sort(np.concatenate((rng.random(n - tail) ** 0.7, pareto(rng, tail, alpha))))
+
+
 def power_law_alpha(tail: list[float], lost: int = 0) -> float:
     """Clauset et al. (2009) Eq. 3.1 as printed; with ``n - 1`` for `lost` of 1 (Eq. B.17)."""
     return 1.0 + (len(tail) - lost) / sum(math.log(x / tail[0]) for x in tail)

@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.records import FloatArray, Settings
-from auditor.spectral.powerlaw import TailFit, fit_tail, goodness_of_fit, interval
+from auditor.spectral.powerlaw import TailFit, fit_tail
 from tests.spectral import oracles
 
 OURS = Settings()
@@ -124,97 +123,3 @@ def test_equal_values_are_in_the_tail_together(rng):
     x = np.repeat(oracles.pareto(rng, 40, 2.5), 3)
     fit = fitted(x)
     assert fit.size == np.count_nonzero(x >= fit.xmin)
-
-
-# --- the interval -------------------------------------------------------------------------
-
-
-def test_interval_is_at_least_as_wide_as_the_standard_error_says(rng):
-    x = oracles.pareto(rng, 300, 2.5)
-    fit = fitted(x)
-    found = interval(x, fit, n=x.size, settings=OURS)
-    half = 1.96 * max(fit.sigma, found.sd)
-    assert found.sd > 0.0
-    assert found.lo == pytest.approx(fit.alpha - half)
-    assert found.hi == pytest.approx(fit.alpha + half)
-
-
-def test_bootstrap_refits_resamples_of_the_whole_spectrum(rng):
-    x = body_and_tail(rng, 40)
-    draws = np.random.default_rng(OURS.seed)
-    resamples = [np.sort(x[draws.integers(x.size, size=x.size)]).tolist() for _ in range(10)]
-    alphas = [oracles.best_tail(values, OURS.min_tail)[1] for values in resamples]
-    found = interval(x, fitted(x), n=x.size, settings=replace(OURS, bootstrap=10))
-    assert found.sd == pytest.approx(np.std(alphas, ddof=1), rel=1e-9)
-
-
-@pytest.mark.parametrize("alpha", [1.6, 3.0])
-def test_interval_covers_the_planted_exponent(alpha, rng):
-    """93 % and more; of 40 samples at least 34, a chance of 1 in 40 to miss by bad luck."""
-    covered = 0
-    for _ in range(40):
-        x = oracles.pareto(rng, 80, alpha)
-        found = interval(x, fitted(x), n=x.size, settings=OURS)
-        covered += found.lo <= alpha <= found.hi
-    assert covered >= 34
-
-
-def test_an_exponent_of_exactly_two_is_hardly_ever_called_smaller(rng):
-    samples = (oracles.pareto(rng, 100, 2.0) for _ in range(40))
-    found = [interval(x, fitted(x), n=x.size, settings=OURS) for x in samples]
-    assert sum(i.hi < 2.0 for i in found) <= 2
-
-
-def test_interval_is_the_same_every_time_and_at_every_scale(rng):
-    x = body_and_tail(rng, 100)
-    first = interval(x, fitted(x), n=x.size, settings=OURS)
-    assert interval(x, fitted(x), n=x.size, settings=OURS) == first
-    scaled = interval(1e-6 * x, fitted(1e-6 * x), n=x.size, settings=OURS)
-    assert (scaled.lo, scaled.hi, scaled.sd) == pytest.approx((first.lo, first.hi, first.sd))
-
-
-def test_another_seed_draws_another_bootstrap(rng):
-    x = body_and_tail(rng, 100)
-    other = replace(OURS, seed=1)
-    first = interval(x, fitted(x), n=x.size, settings=OURS)
-    assert interval(x, fitted(x), n=x.size, settings=other).sd != first.sd
-
-
-def test_interval_without_resamples_rests_on_the_standard_error(rng):
-    x = oracles.pareto(rng, 100, 2.5)
-    fit = fitted(x)
-    found = interval(x, fit, n=x.size, settings=replace(OURS, bootstrap=1))
-    assert math.isnan(found.sd)
-    assert found.hi == pytest.approx(fit.alpha + 1.96 * fit.sigma)
-
-
-# --- plausibility -------------------------------------------------------------------------
-
-
-def test_a_power_law_is_a_plausible_power_law(rng):
-    """p is uniform for true power laws: of 20 samples few are below 0.1."""
-    samples = [oracles.pareto(rng, 150, 2.5) for _ in range(20)]
-    p = [goodness_of_fit(x, fitted(x), n=x.size, settings=OURS) for x in samples]
-    assert sum(value < 0.1 for value in p) <= 6
-    assert max(p) > 0.5
-
-
-def test_what_lies_below_a_tail_does_not_make_it_implausible(rng):
-    samples = [
-        np.sort(np.concatenate((rng.random(250), oracles.pareto(rng, 50, 3.0)))) for _ in range(20)
-    ]
-    p = [goodness_of_fit(x, fitted(x), n=x.size, settings=OURS) for x in samples]
-    assert sum(value < 0.1 for value in p) <= 6
-
-
-def test_two_heaps_are_no_power_law(rng):
-    x = np.sort(np.concatenate((rng.normal(10.0, 0.1, 100), rng.normal(100.0, 1.0, 100))))
-    whole = replace(OURS, min_tail=150)
-    assert goodness_of_fit(x, fitted(x, whole), n=x.size, settings=whole) < 0.02
-
-
-def test_plausibility_of_the_heaviest_tail_does_not_overflow(rng):
-    x = np.sort(np.exp(rng.uniform(-30.0, 0.0, 40)))
-    fit = TailFit(alpha=1.001, xmin=float(x[0]), xmax=float(x[-1]), D=0.2, D_two_sided=0.2, size=40)
-    everything = replace(OURS, bootstrap=20)
-    assert 0.0 <= goodness_of_fit(x, fit, n=1, settings=everything) <= 1.0
