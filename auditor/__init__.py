@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from auditor.api import Analysis, analyze
     from auditor.comparing import Distances, compare
     from auditor.tables import Relations, series
+    from auditor.transforming import sharpen, smooth
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,8 @@ __all__ = [
     "analyze",
     "compare",
     "series",
+    "sharpen",
+    "smooth",
 ]
 
 _HOMES = {
@@ -37,6 +40,8 @@ _HOMES = {
     "analyze": "auditor.api",
     "compare": "auditor.comparing",
     "series": "auditor.tables",
+    "sharpen": "auditor.transforming",
+    "smooth": "auditor.transforming",
 }
 
 

@@ -69,7 +69,7 @@ def _in_memory(state: Mapping[str, Any]) -> Inventory:
     skipped: list[Skip] = []
     first: dict[tuple[object, ...], str] = {}
     for name, value in state.items():
-        tensor = _tensor(str(name), value)
+        tensor = tensor_of(str(name), value)
         if tensor is None:
             reason = f"unreadable: a {_kind(value)} is no plain array in memory"
             shape = tuple(getattr(value, "shape", ()))
@@ -92,7 +92,7 @@ def place(value: Any) -> tuple[object, ...]:  # noqa: ANN401 - a tensor or an ar
     return value.ctypes.data, value.shape, value.strides, value.dtype
 
 
-def _tensor(name: str, value: Any) -> Tensor | None:  # noqa: ANN401 - whatever a dict may hold
+def tensor_of(name: str, value: Any) -> Tensor | None:  # noqa: ANN401 - whatever a dict may hold
     """A dense array with values; None for what is sparse, quantised, on no device, or no array."""
     if hasattr(value, "data_ptr"):
         dtype = str(value.dtype).removeprefix("torch.")

@@ -14,7 +14,7 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if "migrations" not in path.p
 FLOORS = [  # a file may import from its own floor's rooms and from floors above it in this list
     {"records", "errors", "naming"},
     {"spectral"},
-    {"metrics", "checks", "changes", "correlation", "audit", "policy"}
+    {"metrics", "checks", "changes", "transforms", "correlation", "audit", "policy"}
     | {"document", "stored", "schema"},
     {"config", "plugins", "policies", "render", "ledger", "executors", "estimates"}
     | {"weights", "architecture"},
@@ -31,6 +31,7 @@ PURE = {
     "metrics",
     "checks",
     "changes",
+    "transforms",
     "correlation",
     "audit",
     "policy",
