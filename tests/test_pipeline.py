@@ -8,13 +8,14 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from auditor import measuring, pipeline
+from auditor import pipeline
 from auditor.app import assemble
 from auditor.audit import measure
 from auditor.backfilling import backfill
 from auditor.config import load
 from auditor.errors import LedgerError, SinkError, UsageError
 from auditor.ledger import spectra
+from auditor.measuring import station, units
 from auditor.pipeline import LEASE, MAX_ATTEMPTS, App, Outcome, once, sweep
 from auditor.weights.tensors import decode
 from tests import models
@@ -197,7 +198,7 @@ def test_layers_measured_before_are_not_measured_again(root, monkeypatch):
         measured.append(layer.name)
         return measure(layer, *rest)
 
-    monkeypatch.setattr(measuring, "measure", counted)
+    monkeypatch.setattr(station, "measure", counted)
     run(root)
     assert sorted(measured) == ["fc1.weight", "fc1.weight", "fc2.weight", "head.weight"]
 
@@ -315,7 +316,7 @@ def test_a_layer_with_the_baselines_digest_costs_no_read_of_the_baseline(root, m
         decoded.append(shape)
         return decode(dtype, shape, data)
 
-    monkeypatch.setattr(measuring, "decode", counted)
+    monkeypatch.setattr(units, "decode", counted)
     comparison = run(root).audited[0]["comparison"]
     same = [layer["name"] for layer in comparison["layers"] if layer["delta_W"] == 0.0]
     assert same == ["fc2.weight", "head.weight"]

@@ -13,7 +13,7 @@ tensor disappear, and nothing it says fails an audit.
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from auditor.architecture.building import build
@@ -46,6 +46,10 @@ class Architecture:
         """Tensor -> place in the architecture's own order, where that is known."""
         places = ((name, module.position) for name, module in self.modules.items())
         return {name: place for name, place in places if place is not None}
+
+    def with_configs(self, files: Mapping[str, bytes]) -> "Architecture":
+        """The same modules, with what another version's files say of heads and adapters."""
+        return replace(self, configs=_by_folder(files, MODEL), adapters=_by_folder(files, ADAPTER))
 
     def heads(self, tensor: Tensor) -> tuple[Heads, ...]:
         """The attentions of the model that a tensor belongs to."""

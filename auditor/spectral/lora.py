@@ -28,6 +28,7 @@ def product_shape(down: tuple[int, ...], up: tuple[int, ...]) -> tuple[int, ...]
     return (up[0], *down[1:]) if fits and 0 not in down and 0 not in up else None
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def thin(down: NDArray[Any], up: NDArray[Any], scale: float) -> tuple[FloatArray, ...]:
     r"""Matrices as small as the rank with the singular values of ``scale * up @ down``.
 

@@ -18,6 +18,7 @@ def is_scale(shape: tuple[int, ...], weight: tuple[int, ...]) -> bool:
     return not sides or (sides == [weight[0]] and shape[0] == weight[0])
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def dequantise(
     weight: NDArray[Any], scale: NDArray[Any], zero: NDArray[Any] | None = None
 ) -> NDArray[np.float32]:
