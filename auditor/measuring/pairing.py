@@ -1,0 +1,139 @@
+"""Which layers of a version stand against which of its baseline, and how that adds up."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from auditor.architecture import Architecture
+from auditor.changes import Sides, change, match, renames
+from auditor.errors import WeightsError
+from auditor.measuring.units import Unit, is_wanted, units_of
+from auditor.records import Comparison, LayerChange, LayerRecord, ModelVersion, Skip
+from auditor.weights import Tensor
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The other side of the pairs: tensors where they are at hand, else stored layers."""
+
+    version: ModelVersion
+    tensors: Mapping[str, Tensor]
+    layers: Mapping[str, LayerRecord]  # from its stored audit; used where `tensors` is empty
+    note: str = ""  # why the tensors are not at hand
+    configs: Mapping[str, bytes] = field(default_factory=dict)  # its JSON files, by their name
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every tensor of two dimensions or more."""
+        found: Mapping[str, Tensor | LayerRecord] = self.tensors or self.layers
+        return {name: part.shape for name, part in found.items() if len(part.shape) >= 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is left of a unit when the work on it is done."""
+
+    unit: Unit
+    digest: str  # empty where it has no layer
+    layers: tuple[LayerRecord, ...]
+    skips: tuple[Skip, ...]
+    changes: tuple[LayerChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The layers behind one name that the baseline may have too."""
+
+    shape: tuple[int, ...]
+    digest: str
+    layers: tuple[LayerRecord, ...]
+
+
+@dataclass(frozen=True)
+class Others:
+    """The baseline, as far as it is asked for, in the units of the version."""
+
+    baseline: Baseline
+    architecture: Architecture  # of the version: what has one name and shape is cut alike
+    patterns: Sequence[str]
+    more: bool  # whether the distances on request are wanted
+
+    @cached_property
+    def units(self) -> dict[str, Unit]:
+        """By name; none where its tensors are not at hand."""
+        own = self.architecture.with_configs(self.baseline.configs)
+        found, _ = units_of(tuple(self.baseline.tensors.values()), own, self.patterns)
+        return {unit.name: unit for unit in found}
+
+    @cached_property
+    def layers(self) -> dict[str, LayerRecord]:
+        """Those of its stored audit, by name."""
+        stored = self.baseline.layers.items()
+        return {name: layer for name, layer in stored if is_wanted(name, self.patterns)}
+
+    def unit(self, unit: Unit) -> Unit | None:
+        """The one of the same name and shape."""
+        found = self.units.get(unit.name)
+        return found if found and found.shape == unit.shape else None
+
+    def compared(self, outcomes: Sequence[Outcome]) -> Comparison:
+        """Put the changes together; layers without a match by name may have been renamed."""
+        groups, shapes = dict(self._groups(outcomes)), self._shapes(outcomes)
+        matching = match({name: group.shape for name, group in groups.items()}, shapes)
+        wanted = {groups[name].shape for name in matching.added}
+        candidates = [name for name in matching.removed if shapes[name] in wanted]
+        pairs = renames(
+            {name: groups[name].digest for name in matching.added},
+            {name: self._digest(name) for name in candidates},
+        )
+        renamed = [
+            (before + layer.name.removeprefix(after), layer)
+            for before, after in pairs
+            for layer in groups[after].layers
+        ]
+        old, new = {before for before, _ in pairs}, {after for _, after in pairs}
+        added = [groups[name].layers for name in matching.added if name not in new]
+        return Comparison(
+            baseline=self.baseline.version,
+            layers=(
+                *(changed for outcome in outcomes for changed in outcome.changes),
+                *(moved(layer, before, more=self.more) for before, layer in renamed),
+            ),
+            added=tuple(layer.name for layers in added for layer in layers),
+            removed=tuple(name for name in matching.removed if name not in old),
+            renamed=tuple((before, layer.name) for before, layer in renamed),
+            note=self.baseline.note,
+        )
+
+    def _groups(self, outcomes: Iterable[Outcome]) -> Iterator[tuple[str, _Group]]:
+        """By unit where the baseline has units, by layer where it has stored layers."""
+        for found in outcomes:
+            if not self.units:
+                yield from (
+                    (one.name, _Group(one.shape, one.digest, (one,))) for one in found.layers
+                )
+            elif found.layers:
+                yield found.unit.name, _Group(found.unit.shape, found.digest, found.layers)
+
+    def _shapes(self, outcomes: Iterable[Outcome]) -> dict[str, tuple[int, ...]]:
+        """Of the baseline's names, without those that only are another name here."""
+        known: Mapping[str, Unit | LayerRecord] = self.units or self.layers
+        skips = (skip for outcome in outcomes for skip in outcome.skips)
+        tied = {skip.name for skip in skips if skip.reason.startswith("tied to")}
+        sides = {name: one.shape for name, one in known.items() if name not in tied}
+        return {name: shape for name, shape in sides.items() if len(shape) >= 2}
+
+    def _digest(self, name: str) -> str:
+        """Of the baseline's layer, empty where it cannot be read."""
+        if name not in self.units:
+            return self.layers[name].digest
+        try:
+            return self.units[name].read().digest
+        except (WeightsError, OSError):
+            return ""
+
+
+def moved(layer: LayerRecord, before: str, *, more: bool) -> LayerChange:
+    """The distance to the same weights, which the baseline has under the name `before`."""
+    sides = Sides(weights=None, spectra=None)
+    return change(replace(layer, name=before), layer, sides, more=more)

@@ -1,0 +1,198 @@
+"""One unit at a time: read, measured where that was not done before, and compared."""
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+
+from auditor import METRIC_SET
+from auditor.architecture import Architecture
+from auditor.audit import measure
+from auditor.changes import Sides, change
+from auditor.errors import WeightsError
+from auditor.estimates import effort, peak_bytes
+from auditor.executors.threads import Job, run
+from auditor.measuring.bench import Bench
+from auditor.measuring.pairing import Others, Outcome, moved
+from auditor.measuring.units import Read, Unit
+from auditor.records import (
+    FloatArray,
+    Layer,
+    LayerChange,
+    LayerRecord,
+    Measurement,
+    Settings,
+    Skip,
+)
+from auditor.spectral.fused import Split, find_split
+from auditor.spectral.kinds import block, is_fused, order
+from auditor.spectral.matrices import divide
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """A layer with its matrices and eigenvalues, while the work on it lasts."""
+
+    record: LayerRecord
+    layer: Layer
+    eigenvalues: tuple[FloatArray, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    """What a unit became: its layers, or why it has none."""
+
+    digest: str
+    parts: tuple[_Part, ...]
+    skips: tuple[Skip, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Where the units of a version are worked on."""
+
+    bench: Bench
+    architecture: Architecture
+    verified: frozenset[str]  # files whose digest was checked or computed
+    others: Others | None
+
+    def outcomes(self, wanted: Sequence[Unit]) -> list[Outcome]:
+        """Every unit measured and compared, in model order whatever order they finished in."""
+        named = {unit.name: unit for unit in wanted}
+        names = order(named, self.architecture.positions)
+        jobs = [
+            Job(
+                work=partial(self._outcome, index, named[name]),
+                bytes=self._bytes(named[name]),
+                effort=effort(named[name].like),
+            )
+            for index, name in enumerate(names)
+        ]
+        found: dict[str, Outcome] = {}
+        for outcome in run(jobs, budget=self.bench.budget, workers=self.bench.workers):
+            found[outcome.unit.name] = outcome
+            self.bench.progress(len(found), len(jobs), outcome.unit.name)
+        return [found[name] for name in names]
+
+    def _bytes(self, unit: Unit) -> int:
+        is_pair = bool(self.others and self.others.unit(unit))
+        products = 16 * math.prod(unit.shape) if is_pair and unit.values else 0
+        return peak_bytes(unit.like, self.bench.settings, pair=is_pair) + products
+
+    def _outcome(self, index: int, unit: Unit) -> Outcome:
+        made = self._made(index, unit, verified=unit.files <= self.verified)
+        layers = tuple(part.record for part in made.parts)
+        changes = self._changes(unit, made.parts, self.others) if self.others else ()
+        return Outcome(unit, made.digest, layers, made.skips, tuple(changes))
+
+    def _made(self, index: int, unit: Unit, *, verified: bool) -> _Made:
+        try:
+            read = unit.read()
+        except (WeightsError, OSError) as error:
+            return _Made("", (), unit.unread(f"unreadable: {error}"))
+        if read.layer is None:
+            return _Made("", (), read.skips)
+        layers = divide(read.layer, self.bench.settings, self._split(unit, read.layer))
+        parts = (self._part(index, unit, read, layer, verified=verified) for layer in layers)
+        return _Made(read.digest, tuple(parts), read.skips)
+
+    def _split(self, unit: Unit, layer: Layer) -> Split | None:
+        """Where query, key and value lie, if that is asked for and known."""
+        if not self.bench.settings.split_qkv or not is_fused(unit.name):
+            return None
+        heads = self.architecture.heads(unit.tensors[0])
+        found = find_split(unit.name, layer.shape, heads)
+        if found is None:
+            log.info("%s is not split: how its heads lie is not known", unit.name[:200])
+        return found
+
+    def _part(self, index: int, unit: Unit, read: Read, layer: Layer, *, verified: bool) -> _Part:
+        digest = _of_part(read.digest, layer.part) if layer.part else read.digest
+        measurement, eigenvalues = self._numbers(layer, digest)
+        record = LayerRecord(
+            name=layer.name,
+            index=index,
+            block=block(layer.name),
+            kind=layer.kind,
+            dtype=layer.dtype,
+            shape=layer.slices[0].shape if layer.part else layer.shape,
+            digest=digest,
+            measured=measurement,
+            verified=verified,
+            values=unit.values,
+        )
+        return _Part(record, layer, eigenvalues)
+
+    def _numbers(self, layer: Layer, digest: str) -> tuple[Measurement, tuple[FloatArray, ...]]:
+        """Numbers and eigenvalues, from memory where both are there."""
+        memory, key = self.bench.memory, measurement_key(layer, digest, self.bench.settings)
+        known = memory.known(key)
+        if known and (eigenvalues := memory.spectrum(key)):
+            return known, eigenvalues
+        found = measure(layer, self.bench.settings, self.bench.solve)
+        memory.keep_spectrum(key, found.eigenvalues)
+        memory.remember(key, digest, found.measurement)
+        return found.measurement, found.eigenvalues
+
+    def _changes(self, unit: Unit, parts: Sequence[_Part], others: Others) -> Iterator[LayerChange]:
+        """The distances of a unit's layers to the baseline's of the same name and shape."""
+        pair = others.unit(unit)
+        if others.units and pair is None:
+            return
+        stored = [others.layers.get(part.record.name) for part in parts]
+        records = [part.record for part in parts]
+        if all(old and old.digest == new.digest for old, new in zip(stored, records, strict=True)):
+            # the same weights: nothing else need be read
+            yield from (moved(record, record.name, more=others.more) for record in records)
+        elif pair is not None:
+            made = self._made(records[0].index, pair, verified=True)
+            before = {part.record.name: part for part in made.parts}
+            matched = ((before.get(part.record.name), part) for part in parts)
+            yield from (self._between(one, two) for one, two in matched if one)
+        else:
+            known = zip(stored, parts, strict=True)
+            yield from (self._since(old, part) for old, part in known if old)
+
+    def _between(self, before: _Part, after: _Part) -> LayerChange:
+        """The distances where both tensors are at hand."""
+        sides = Sides(
+            weights=lambda: (before.layer.matrices, after.layer.matrices),
+            spectra=(before.eigenvalues, after.eigenvalues),
+        )
+        more = self.bench.settings.more_distances
+        return change(before.record, after.record, sides, more=more)
+
+    def _since(self, before: LayerRecord, after: _Part) -> LayerChange:
+        """The distances to a layer of which only the numbers and perhaps the spectrum are left."""
+        key = measurement_key(after.layer, before.digest, self.bench.settings)
+        spectrum = self.bench.memory.spectrum(key)
+        spectra = (spectrum, after.eigenvalues) if spectrum else None
+        sides = Sides(weights=None, spectra=spectra)
+        return change(before, after.record, sides, more=self.bench.settings.more_distances)
+
+
+def _of_part(digest: str, part: str) -> str:
+    return sha256(f"{digest}{part}".encode()).hexdigest()
+
+
+def measurement_key(layer: Layer, digest: str, settings: Settings) -> str:
+    """Same values, same cut, same settings, same metric set: same numbers.
+
+    Parameters
+    ----------
+    layer
+        How it was cut: number and shape of its slices, and whether it is a Conv2d, which
+        the reference's convention scales.
+    digest
+        Of the layer: of its tensors, their scale, and which part of them it is.
+    settings
+        Those that choose layers or distances change no number of a layer.
+    """
+    rows, cols = layer.slices[0].shape
+    numeric = replace(settings, layers=(), more_distances=False)
+    cut = f"{len(layer.slices)}:{rows}x{cols}:{layer.kind == 'conv2d'}"
+    return sha256(f"{digest}|{cut}|{METRIC_SET}|{numeric!r}".encode()).hexdigest()
