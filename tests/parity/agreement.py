@@ -27,6 +27,7 @@ RANKS = {"matrix_rank", "rank_loss", "weak_rank_loss"}
 FITTED = {"alpha", "D", "xmin", "xmax", "sigma", "num_pl_spikes", "alpha_weighted"}
 NORMS = {"norm", "log_norm", "spectral_norm", "log_spectral_norm", "lambda_max", "stable_rank"}
 DETX = {"detX_num", "detX_val", "ERG_gap"}
+FINGERS = {"num_fingers", "raw_alpha"}
 DEFAULT = SHAPES | RANKS | FITTED | NORMS | {"log_alpha_norm", "entropy", "sv_max", "sv_min"}
 
 CLOSE, LOOSE = 1e-9, 1e-6  # relative
@@ -40,13 +41,15 @@ CONV1D = "a Conv1d is cut along the wrong axes"
 SWAPPED = "a kernel of even size with out < in, or wider than out + in, has Q < 1"
 SIGMA = "sigma of fewer than 8 points is that of an alpha of 0"
 LAST = "detX_val where no product is below 1 is the second smallest"
+CLIPPED = "clipping a layer of fewer than 20 eigenvalues fails"
 FAULTS = {
     SV_MIN: {"sv_min"},
-    DEPTHWISE: DEFAULT | DETX,
-    CONV1D: DEFAULT | DETX,
+    DEPTHWISE: DEFAULT | DETX | FINGERS,
+    CONV1D: DEFAULT | DETX | FINGERS,
     SWAPPED: {"N", "M"},
     SIGMA: {"sigma"},
     LAST: {"detX_val"},
+    CLIPPED: OF_TAIL | FINGERS,
 }
 
 
@@ -79,13 +82,14 @@ def faults(layer: Layer, row: Row) -> set[str]:
         SWAPPED: is_swapped(layer.shape),
         SIGMA: row["status"] == "success" and row["sigma"] < 0.0,
         LAST: row.get("detX_num") == row["num_evals"],
+        CLIPPED: row["status"] == "failed" and "num_fingers" in row and row["num_evals"] < 20,
     }
     return {name for name, is_found in found.items() if is_found}
 
 
 def theirs(row: Row, column: str) -> float:
     """The reference's number, nan where it says by -1, 0 or -inf that there is none."""
-    undefined = OF_TAIL | {"ERG_gap"} if row["status"] == "failed" else set()
+    undefined = OF_TAIL | FINGERS | {"ERG_gap"} if row["status"] == "failed" else set()
     if column in (undefined | DETX if row["norm"] == 0.0 else undefined):
         return math.nan
     value = float(row[column])
@@ -100,8 +104,9 @@ def values(layer: Layer, settings: Settings) -> dict[str, float]:
 
 def is_close(column: str, mine: float, wanted: float, row: Row) -> bool:
     """Whether two numbers agree as far as the weights determine them."""
-    reaches_far = column in OF_TAIL and row["xmin"] < LOOSE * row["lambda_max"]
-    limit = LOOSE if reaches_far or column == "sv_min" else CLOSE
+    lowest = {"detX_val": wanted, "sv_min": 0.0, **dict.fromkeys(OF_TAIL, row["xmin"])}
+    reaches_far = lowest.get(column, math.inf) < LOOSE * row["lambda_max"]
+    limit = LOOSE if reaches_far else CLOSE
     limit = 0.0 if column in EXACT else limit
     noise = EPS * row["N"] * row["sv_max"] if column == "sv_min" else 0.0
     return bool(np.isclose(mine, wanted, rtol=limit, atol=noise, equal_nan=True))

@@ -3,23 +3,29 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from auditor.audit import measure
-from tests.parity.agreement import BARE, DEFAULT, DETX, disagreements, layers
+from auditor.spectral.powerlaw import REFERENCE_CUT, REFERENCE_SMALL
+from tests.parity.agreement import BARE, DEFAULT, DETX, FINGERS, disagreements, layers
 from tests.parity.golden import CONVOLUTIONAL, DISTILLER, MODELS, table, weights
 
 pytestmark = pytest.mark.data
 
 
 SLICES = replace(BARE, pool=False)
-OLD = [*DISTILLER, "resnet_cifar10/resnet20", "resnet_cifar10/resnet56"]
+RESNETS = ["resnet_cifar10/resnet20", "resnet_cifar10/resnet56"]
+OLD = [*DISTILLER, *RESNETS]
 OPTIONS = {  # as the tables are named: models, settings, columns
     "default": (MODELS, BARE, DEFAULT),
     "detX": (MODELS, replace(BARE, detX=True), DEFAULT | DETX),
     "nopool": (CONVOLUTIONAL, SLICES, DEFAULT),
     "ww2x": (OLD, SLICES, DEFAULT),
     "ww2x_min50": (OLD, replace(SLICES, min_evals=50), DEFAULT),
+    "clip_xmax": (MODELS, replace(BARE, fix_fingers="clip_xmax"), DEFAULT | FINGERS),
+    "xmin_peak": (MODELS, replace(BARE, fix_fingers="xmin_peak"), DEFAULT - {"xmax"}),
+    "plpkg_force": (RESNETS, replace(BARE, xmax="force"), DEFAULT),
 }
 TABLES = [(option, model) for option, (models, *_) in OPTIONS.items() for model in models]
 
@@ -30,6 +36,18 @@ def test_agrees_with_the_table(option, model, data):
     rows = table(data, f"{model}__{option}")
     assert rows
     assert not disagreements(rows, weights(data, model), settings, columns)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_agrees_with_the_package_powerlaw_from_twenty_eigenvalues_on(model, data):
+    tensors = weights(data, model)
+    rows = table(data, f"{model}__plpkg")
+    fitted = {
+        name: np.count_nonzero(np.concatenate(measure(layer, BARE).eigenvalues) > REFERENCE_CUT)
+        for name, layer in layers(tensors).items()
+    }
+    enough = [row for row in rows if fitted[row["longname"]] >= REFERENCE_SMALL]
+    assert not disagreements(enough, tensors, BARE, DEFAULT - {"xmax"})
 
 
 def test_a_layer_of_zeros_is_no_over_trained_layer(data):

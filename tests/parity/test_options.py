@@ -5,13 +5,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.parity.agreement import BARE, DEFAULT, DETX, disagreements, layers, values
+from tests.parity.agreement import BARE, DEFAULT, DETX, FINGERS, disagreements, layers, values
 from tests.parity.models import small_model, trained
 
 OPTIONS = {
     "default": ({}, BARE, DEFAULT),
     "detX": ({"detX": True}, replace(BARE, detX=True), DEFAULT | DETX),
     "pool": ({"pool": False}, replace(BARE, pool=False), DEFAULT),
+    "clip_xmax": (
+        {"fix_fingers": "clip_xmax"},
+        replace(BARE, fix_fingers="clip_xmax"),
+        DEFAULT | FINGERS,
+    ),
+    "xmin_peak": (
+        {"fix_fingers": "xmin_peak", "pl_package": "powerlaw"},
+        replace(BARE, fix_fingers="xmin_peak"),
+        DEFAULT - {"xmax"},  # the package powerlaw tells none
+    ),
+    "xmax": (
+        {"xmax": "force", "pl_package": "powerlaw"},
+        replace(BARE, xmax="force"),
+        DEFAULT,
+    ),
 }
 
 
