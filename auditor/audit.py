@@ -9,6 +9,7 @@ from auditor.metrics import columns
 from auditor.records import FloatArray, Layer, Measurement, Settings
 from auditor.spectral.eigenvalues import Eigensolver, lapack, spectra
 from auditor.spectral.histogram import histogram
+from auditor.spectral.phases import phase_of
 from auditor.spectral.spectrum import Spectrum, roundoff
 from auditor.spectral.twin import Twin, random_twin
 
@@ -47,15 +48,17 @@ def measure(layer: Layer, settings: Settings, solve: Eigensolver = lapack) -> Me
     n, m = max(layer.slices[0].shape), min(layer.slices[0].shape)
     matrices = layer.slices if settings.vectors else ()
     s = Spectrum(values, n, m, roundoff(layer.dtype), settings, twin, matrices)
+    metrics = {metric.name: metric.compute(s) for metric in columns(settings)}
     shuffled = np.concatenate(twin.eigenvalues) if twin else None
     measurement = Measurement(
         status=_status(s),
         n=n,
         m=m,
         num_evals=s.eigenvalues.size,
-        metrics={metric.name: metric.compute(s) for metric in columns(settings)},
+        metrics=metrics,
         traps=twin.traps if twin else (),
         spectrum=histogram(s.eigenvalues, shuffled),
+        phase=phase_of(s, metrics),
     )
     return Measured(measurement, values)
 

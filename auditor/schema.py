@@ -12,6 +12,7 @@ from auditor import metrics
 from auditor.changes import MORE, SPECTRA, WEIGHTS
 from auditor.document import SCHEMA
 from auditor.records import Level, Origin, Settings, Severity, Verdict
+from auditor.spectral.phases import PHASES
 
 Schema = dict[str, Any]
 
@@ -160,7 +161,8 @@ def _layer(settings: Settings) -> Schema:
         "Q": NUMBER,
         "num_evals": COUNT,
         "status": TEXT,
-        "phase": _maybe(TEXT),
+        "phase": {"enum": [*PHASES, None]},
+        "phase_reason": _maybe(TEXT),
         "verified": FLAG,
         "traps": _list(trap),
         "spectrum": _maybe(_histogram()),

@@ -12,13 +12,14 @@ from auditor.records import (
     Level,
     Measurement,
     Origin,
+    Phase,
     Severity,
     Trap,
 )
 
 NOT_METRICS = {
     *("name", "index", "block", "kind", "dtype", "shape", "digest", "N", "M", "Q", "num_evals"),
-    *("status", "phase", "verified", "traps", "spectrum"),
+    *("status", "phase", "phase_reason", "verified", "traps", "spectrum"),
 }
 
 
@@ -71,6 +72,7 @@ def _layer(row: Mapping[str, Any]) -> LayerRecord:
             metrics=metrics,
             traps=tuple(_trap(trap) for trap in row["traps"]),
             spectrum=_histogram(row["spectrum"]),
+            phase=Phase(row["phase"], row["phase_reason"]) if row["phase"] else None,
         ),
         verified=row["verified"],
     )

@@ -63,7 +63,7 @@
     const state = $("state").value;
     let shown = 0;
     bodies.forEach((body, index) => {
-      const words = `${columns.name[index]} ${columns.kind[index]} ${columns.findings[index] ?? ""}`;
+      const words = `${columns.name[index]} ${columns.kind[index]} ${columns.phase[index] ?? ""} ${columns.findings[index] ?? ""}`;
       body.hidden = !(words.toLowerCase().includes(text) && (!state || body.dataset.state === state));
       shown += !body.hidden;
     });

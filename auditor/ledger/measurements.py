@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from auditor.ledger.models import MeasurementRow
-from auditor.records import Histogram, Measurement, Trap
+from auditor.records import Histogram, Measurement, Phase, Trap
 
 
 def known(session: Session, key: str) -> Measurement | None:
@@ -32,6 +32,7 @@ def to_json(measurement: Measurement) -> dict[str, Any]:
         "metrics": {name: _out(value) for name, value in measurement.metrics.items()},
         "traps": [_trap_out(trap) for trap in measurement.traps],
         "spectrum": _histogram_out(measurement.spectrum),
+        "phase": _phase_out(measurement.phase),
     }
 
 
@@ -45,6 +46,7 @@ def from_json(numbers: Mapping[str, Any]) -> Measurement:
         metrics={name: _in(value) for name, value in numbers["metrics"].items()},
         traps=tuple(_trap_in(trap) for trap in numbers["traps"]),
         spectrum=_histogram_in(numbers["spectrum"]),
+        phase=_phase_in(numbers["phase"]),
     )
 
 
@@ -78,6 +80,14 @@ def _histogram_in(found: Mapping[str, Any] | None) -> Histogram | None:
         density=tuple(_in(value) for value in found["density"]),
         twin=tuple(_in(value) for value in found["twin"]),
     )
+
+
+def _phase_out(phase: Phase | None) -> dict[str, str] | None:
+    return None if phase is None else {"name": phase.name, "reason": phase.reason}
+
+
+def _phase_in(phase: Mapping[str, str] | None) -> Phase | None:
+    return None if phase is None else Phase(phase["name"], phase["reason"])
 
 
 def _out(value: float) -> float | str | None:

@@ -33,6 +33,7 @@ from auditor.records.layers import (
     Matrix,
     Measurement,
     Module,
+    Phase,
     Skip,
     Trap,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "ModelVersion",
     "Module",
     "Origin",
+    "Phase",
     "PickleGlobal",
     "Reading",
     "Role",

@@ -101,6 +101,14 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """How far a layer's training has come, by the shape of its spectrum."""
+
+    name: str  # rank-collapse, random-like, heavy-tailed, ..., undetermined
+    reason: str  # the numbers it rests on, in one sentence
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """Every number of one layer. Depends on the tensor's values and the settings only."""
 
@@ -111,6 +119,7 @@ class Measurement:
     metrics: Mapping[str, float]  # column name -> value, nan where undefined
     traps: tuple[Trap, ...] = ()
     spectrum: Histogram | None = None
+    phase: Phase | None = None  # None in audits of a time before phases
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The table of all layers: a dozen columns to read, every number in the row's details."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from auditor.render.wording import ORIGINS, SEVERITIES
 Fields = Mapping[str, Any]
 
 TOLD = {"name", "shape", "index", "alpha_lo", "alpha_hi"}  # in the columns already
-STRUCTURE = {"baseline", "traps", "spectrum", "phase"}  # not numbers: drawn or told apart
+STRUCTURE = {"baseline", "traps", "spectrum", "phase_reason"}  # no cells: drawn or told apart
 DIGITS = 5  # of the numbers in the page; the JSON beside it has all
 
 
@@ -52,6 +53,7 @@ class Row:
     name: str
     state: str  # critical, warning, info, unjudged, clear: what the filter offers
     cells: tuple[str, ...]
+    phase: str  # what its spectrum looks like, and by which numbers
     rest: tuple[tuple[str, str], ...]
 
 
@@ -97,6 +99,7 @@ def _row(subject: Subject, columns: Sequence[Column]) -> Row:
         name=layer["name"],
         state=state(subject),
         cells=tuple(column.text(subject) for column in columns),
+        phase=": ".join(filter(None, (layer.get("phase"), layer.get("phase_reason")))),
         rest=tuple(_rest(subject)),
     )
 
@@ -124,6 +127,22 @@ def why_not_judged(layer: Fields) -> str:
         "no tail": "no tail found",
     }
     return f"not judged: {reasons.get(layer['status'], layer['status'])}"
+
+
+def phases(document: Document) -> str:
+    """How many layers are in which phase, most first; nothing where none was decided.
+
+    Examples
+    --------
+    >>> phases({"layers": [{"phase": "random-like"}, {"phase": None}, {"phase": "random-like"}]})
+    '2 random-like'
+    """
+    found = Counter(layer["phase"] for layer in document["layers"] if layer["phase"])
+    return ", ".join(f"{amount:,} {name}" for name, amount in found.most_common())
+
+
+def _phase(subject: Subject) -> str:
+    return subject.layer["phase"] or NO_VALUE
 
 
 def _alpha(subject: Subject) -> str:
@@ -172,6 +191,7 @@ COLUMNS = (
     Column("findings", "Findings", "What the checks say about the layer", _finding),
     Column("kind", "Kind", "What the layer is", lambda subject: str(subject.layer["kind"])),
     Column("parameters", "Shape", "Shape as stored; sorted by number of values", _shape),
+    Column("phase", "Phase", "What the spectrum looks like as training goes on", _phase),
     Column("alpha", "α [95 %]", "Exponent of the power law fitted to the tail", _alpha),
     Column("d_alpha", "Δα", "Change of α since the baseline", _moved),
     Column("D", "Fit D", "Distance of the tail from the fitted law; smaller fits better",

@@ -13,7 +13,7 @@ from auditor.render.view import page
 
 LISTED = 10  # findings in a Markdown summary
 LONGEST = 400  # characters of one text in it
-STRUCTURE = {"traps", "spectrum", "phase", "baseline"}
+STRUCTURE = {"traps", "spectrum", "baseline"}
 
 
 def as_json(document: Document) -> str:
@@ -77,6 +77,7 @@ def as_markdown(document: Document) -> str:
         lines += [f"| {_escaped(r.condition)} | {r.limit} | {r.value} |" for r in failed]
         lines.append("")
     lines += _listed(document)
+    lines += [f"Phases of the layers: {_escaped(of.phases)}.", ""] if of.phases else []
     tile = of.tiles[-1]
     lines += [f"{tile.value} {tile.words}: {_escaped(tile.note)}.", "", of.green]
     return "\n".join(lines) + "\n"

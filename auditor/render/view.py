@@ -9,7 +9,7 @@ from auditor.document import Document
 from auditor.policy import BASELINE, COVERAGE
 from auditor.render import listings
 from auditor.render.findings import FindingView, Group, groups
-from auditor.render.layers import Table, table
+from auditor.render.layers import Table, phases, table
 from auditor.render.listings import Listing
 from auditor.render.provenance import provenance
 from auditor.render.text import NO_VALUE, count, exact, listed, percent, visible
@@ -57,6 +57,7 @@ class Page:
     changed: str  # heading of the tiles
     tiles: tuple[Tile, ...]
     groups: tuple[Group, ...]
+    phases: str  # how many layers are in which; "" where none is known
     table: Table
     listings: tuple[Listing, ...]  # what is not in the table of layers
     made: Pairs
@@ -88,6 +89,7 @@ def page(document: Document) -> Page:
         changed=f"What changed since {baseline}" if baseline else "What was found",
         tiles=tuple(_tiles(document)),
         groups=found,
+        phases=phases(document),
         table=table(document),
         listings=tuple(listings.beside(document)),
         made=tuple(provenance(document)),

@@ -157,11 +157,21 @@ def edge(n: int, m: int, sigma: float, level: float, slices: int = 1) -> float:
     """
     if min(n, m) < 2:
         return math.nan
-    a, b = math.sqrt(n - 1), math.sqrt(m)
     above = _of_one_slice(level, slices)
     quantile = 0.186054 * float(gammainccinv(46.446, above)) - 9.84801  # [3] Table 1
-    center, spread = (a + b) ** 2, (a + b) * (1.0 / a + 1.0 / b) ** (1.0 / 3.0)
-    return float(sigma * sigma * (center + quantile * spread))
+    center = (math.sqrt(n - 1) + math.sqrt(m)) ** 2
+    return float(sigma * sigma * (center + quantile * spread(n, m)))
+
+
+def spread(n: int, m: int) -> float:
+    """τ of `edge`: how far the largest eigenvalue of noise of unit variance fluctuates.
+
+    ``nan`` for one row or column.
+    """
+    if min(n, m) < 2:
+        return math.nan
+    a, b = math.sqrt(n - 1), math.sqrt(m)
+    return float((a + b) * (1.0 / a + 1.0 / b) ** (1.0 / 3.0))  # [2]
 
 
 def _of_one_slice(level: float, slices: int) -> float:

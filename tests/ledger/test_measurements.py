@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.ledger.measurements import from_json, to_json
-from auditor.records import Histogram, Measurement, Trap
+from auditor.records import Histogram, Measurement, Phase, Trap
 
 numbers = st.floats() | st.integers(-(2**40), 2**40)
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -23,6 +23,7 @@ measurements = st.builds(
     traps=st.lists(traps, max_size=2).map(tuple),
     spectrum=st.none()
     | st.builds(Histogram, lo=finite, hi=finite, density=fractions, twin=fractions),
+    phase=st.none() | st.builds(Phase, name=st.text(), reason=st.text()),
 )
 
 

@@ -22,6 +22,7 @@ from auditor.records import (
     LayerRecord,
     Measurement,
     ModelVersion,
+    Phase,
     PickleGlobal,
     Reading,
     Settings,
@@ -127,7 +128,10 @@ def layer(
     if traps:
         found["num_traps"] = float(len(traps))
         found["trap_strength"] = max(trap.eigenvalue / trap.edge for trap in traps)
-    measured = Measurement("success", 2 * m, m, m, found, tuple(traps), spectrum(values, twin))
+    drawn = spectrum(values, twin)
+    reason = f"moderately heavy-tailed: α {alpha:.2f}, p 0.42"
+    phase = Phase("heavy-tailed" if 1.0 < alpha < 6.0 else "bulk-decay", reason)
+    measured = Measurement("success", 2 * m, m, m, found, tuple(traps), drawn, phase)
     return record(name, index, (2 * m, m), measured)
 
 
@@ -136,7 +140,8 @@ def small_layer(name: str, index: int = 0, evals: int = 6) -> LayerRecord:
     undefined = ("alpha", "alpha_lo", "alpha_hi", "D", "xmin", "xmax", "sigma", "num_pl_spikes")
     found = metrics(m=evals, **dict.fromkeys(undefined, math.nan))
     found |= dict.fromkeys(("alpha_weighted", "alpha_hill", "bulk_max", "random_like"), math.nan)
-    measured = Measurement("too few eigenvalues", 64, evals, evals, found)
+    phase = Phase("undetermined", f"{evals} eigenvalues, at least 50 are needed")
+    measured = Measurement("too few eigenvalues", 64, evals, evals, found, phase=phase)
     return record(name, index, (64, evals), measured)
 
 

@@ -32,6 +32,13 @@ def test_csv_has_a_row_per_layer_with_full_numbers():
         assert row["alpha"] == ("" if layer["alpha"] is None else str(layer["alpha"]))
 
 
+def test_csv_has_the_phase_and_what_it_rests_on():
+    first, *_, last = rows(factory.reviewed())
+    assert first["phase"] == "heavy-tailed"
+    assert last["phase"] == "undetermined"
+    assert last["phase_reason"] == "6 eigenvalues, at least 50 are needed"
+
+
 def test_csv_has_distances_and_findings():
     first = rows(factory.reviewed())[0]
     assert float(first["relative"]) == 0.214
@@ -56,6 +63,13 @@ def test_markdown_says_verdict_reason_and_what_to_do():
     assert "What to do" in text
     assert "norm.weight" in text
     assert "run your evaluations too" in text
+
+
+def test_markdown_counts_the_phases():
+    assert "Phases of the layers: 3 heavy-tailed, 1 undetermined" in render(
+        factory.reviewed(), "md"
+    )
+    assert "Phases" not in render(factory.incomplete(), "md")
 
 
 def test_markdown_takes_no_markup_from_a_name():

@@ -109,6 +109,24 @@ def test_a_layer_that_was_not_judged_says_why():
     assert row.state == "unjudged"
 
 
+def test_a_layer_says_its_phase_and_what_it_rests_on():
+    of = page(factory.reviewed())
+    assert of.phases.endswith("1 undetermined")
+    row = of.table.rows[-1]
+    assert "undetermined" in row.cells
+    assert row.phase == "undetermined: 6 eigenvalues, at least 50 are needed"
+
+
+def test_an_audit_of_a_time_before_phases_is_shown_without_them():
+    before = json.loads(json.dumps(factory.reviewed()))
+    for layer in before["layers"]:
+        layer["phase"] = None
+        del layer["phase_reason"]
+    of = page(before)
+    assert of.phases == ""
+    assert {row.phase for row in of.table.rows} == {""}
+
+
 @pytest.mark.parametrize(
     ("status", "words"), [("zero", "all values are zero"), ("no tail", "no tail found")]
 )
@@ -122,7 +140,7 @@ def test_a_row_and_its_details_hold_every_number_of_the_layer():
     shown = {column.key for column in of.table.columns} | {
         name for name, _ in of.table.rows[0].rest
     }
-    shown |= {"name", "index", "shape", "alpha_lo", "alpha_hi", "traps", "spectrum"}
+    shown |= {"phase_reason", "name", "index", "shape", "alpha_lo", "alpha_hi", "traps", "spectrum"}
     defined = {name for name, value in document["layers"][0].items() if value is not None}
     assert defined <= shown
     assert {"delta_W", "esd_js", "cosine", "relative", "d_alpha"} <= shown
