@@ -10,6 +10,7 @@ from auditor.records import FloatArray, Layer, Measurement, Settings
 from auditor.spectral.eigenvalues import Eigensolver, lapack, spectra
 from auditor.spectral.histogram import histogram
 from auditor.spectral.phases import phase_of
+from auditor.spectral.reference_nulls import reference_twin
 from auditor.spectral.spectrum import Spectrum, roundoff
 from auditor.spectral.twin import Twin, random_twin
 
@@ -66,19 +67,32 @@ def measure(layer: Layer, settings: Settings, solve: Eigensolver = lapack) -> Me
 def _eigenvalues(layer: Layer, settings: Settings, solve: Eigensolver) -> tuple[FloatArray, ...]:
     """Of every slice, in the units of the convention."""
     found = spectra(layer.slices, solve, precision=settings.precision)
-    is_scaled = settings.convention == "weightwatcher" and layer.kind == "conv2d"
-    if not is_scaled:
-        return found
-    factor = HALF if settings.pool else HALF * math.prod(layer.shape[2:])
-    return tuple(factor * values for values in found)
+    factor = _factor(layer, settings)
+    return tuple(factor * values for values in found) if factor != 1.0 else found
+
+
+def _factor(layer: Layer, settings: Settings) -> float:
+    """What the convention multiplies eigenvalues by."""
+    if settings.convention != "weightwatcher" or layer.kind != "conv2d":
+        return 1.0
+    return HALF if settings.pool else HALF * math.prod(layer.shape[2:])
 
 
 def _twin(
     layer: Layer, values: tuple[FloatArray, ...], settings: Settings, solve: Eigensolver
 ) -> Twin | None:
     """The layer with its entries in random order, where one is wanted and means something."""
-    is_wanted = settings.randomize and settings.convention == "auditor"
-    if not is_wanted or min(layer.slices[0].shape) < 2 or not any(v[-1] > 0.0 for v in values):
+    if not settings.randomize or not any(v[-1] > 0.0 for v in values):
+        return None
+    if settings.convention == "weightwatcher":
+        return reference_twin(
+            layer.slices,
+            _factor(layer, settings),
+            components=math.prod(layer.shape) // max(layer.slices[0].shape),
+            seed=settings.seed,
+            solve=solve,
+        )
+    if min(layer.slices[0].shape) < 2:
         return None
     return random_twin(layer.slices, values, seed=settings.seed, solve=solve)
 

@@ -106,15 +106,16 @@ def _floor(spectrum: Spectrum, keep: float | str) -> float:
 
 def _without_traps(matrix: Matrix, key: tuple[int, int], level: tuple[float, int]) -> Matrix:
     """One slice without the eigenvalues beyond the edge of its random order."""
-    entries = take_entries(matrix)
+    entries = take_entries([matrix])
     order = np.random.default_rng((*key, entries.n, entries.m)).permutation(matrix.size)
-    twin = entries.scaled(matrix.ravel()[order]).reshape(entries.n, entries.m) - entries.mean
+    scaled = matrix.ravel()[order] * entries.factors[0] - entries.mean[0]
+    twin = scaled.reshape(entries.n, entries.m)
     values, vectors = np.linalg.eigh(twin.T @ twin)
-    limit = edge(entries.n, entries.m, entries.sigma, *level)
+    limit = edge(entries.n, entries.m, float(entries.sigma[0]), *level)
     traps = vectors[:, (values > limit) & (values > EPS * entries.n * values[-1])]
     if traps.size == 0:
         return matrix
     twin -= (twin @ traps) @ traps.T
     result = np.empty(matrix.size)
-    result[order] = twin.ravel() + entries.mean
-    return np.ldexp(result, entries.exponent).reshape(matrix.shape)
+    result[order] = twin.ravel() + entries.mean[0]
+    return np.ldexp(result, int(entries.exponents[0])).reshape(matrix.shape)

@@ -162,7 +162,7 @@ def test_the_eigensolver_is_the_callers(trained):
     asked = []
 
     def solve(gram):
-        asked.append(gram.shape[0])
+        asked.append(gram.shape[-1])
         return lapack(gram)
 
     assert measure(layer(trained), OURS, solve).measurement == measured(trained)

@@ -57,11 +57,11 @@ def test_every_column_is_there_for_some_settings():
     [
         ({"bootstrap": 0}, tail.INTERVAL_METRICS),
         ({"mp_fit": False}, randomness.BULK_METRICS),
-        ({"randomize": False}, randomness.TWIN_METRICS),
+        ({"randomize": False}, (*randomness.TWIN_METRICS, *randomness.OWN_TWIN_METRICS)),
         ({"detX": False}, determinant.METRICS),
         ({"vectors": False}, vectors.METRICS),
         ({"cumulants": False}, capacity.METRICS),
-        ({"convention": "weightwatcher"}, randomness.METRICS),
+        ({"convention": "weightwatcher"}, randomness.OWN_TWIN_METRICS),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

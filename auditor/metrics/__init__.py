@@ -28,8 +28,7 @@ def columns(settings: Settings) -> tuple[Metric, ...]:
     """The metrics that these settings ask for, in the order of reports.
 
     Intervals need a bootstrap. The Marchenko-Pastur bulk and the random twin are there
-    where they are switched on, in the convention ``auditor`` only: the reference's are
-    other quantities under the same names.
+    where they are switched on; what is read off the twin differs between the conventions.
     """
     ours = settings.convention == "auditor"
     tables = (
@@ -40,8 +39,10 @@ def columns(settings: Settings) -> tuple[Metric, ...]:
         (tail.FINGER_METRICS, settings.fix_fingers == "clip_xmax"),
         (norms.METRICS, True),
         (rank.METRICS, True),
-        (randomness.BULK_METRICS, ours and settings.mp_fit),
-        (randomness.TWIN_METRICS, ours and settings.randomize),
+        (randomness.BULK_METRICS, settings.mp_fit),
+        (randomness.TWIN_METRICS, settings.randomize),
+        (randomness.OWN_TWIN_METRICS, ours and settings.randomize),
+        (randomness.REFERENCE_TWIN_METRICS, settings.randomize and not ours),
         (determinant.METRICS, settings.detX),
         (vectors.METRICS, settings.vectors),
         (capacity.METRICS, settings.cumulants),

@@ -27,6 +27,7 @@ from scipy.special import gammainccinv
 from auditor.records import FloatArray
 
 SPIKE_LEVEL = 0.05  # chance of one spike or more in a layer of iid Gaussian entries
+UNCERTAIN = 4.0  # makes the share of layers with a spike right for small slices of noise
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -115,7 +116,7 @@ def _fit_slice(values: FloatArray, n: int, level: float) -> _SliceBulk:
         rows, cols = n - spikes, m - spikes
         share = _lower_sum(cols / rows, (suspects - spikes) / cols)
         sigma = math.sqrt(rest / (rows * cols * share))
-        limit = edge(rows, cols, sigma, level)
+        limit = _fitted_edge(rows, cols, sigma, level)
         if positive[cols - 1] <= limit:
             break
     scale, ratio = sigma * sigma * rows, math.sqrt(cols / rows)
@@ -137,7 +138,7 @@ def _suspects(positive: FloatArray, n: int, level: float) -> int:
         rows, cols = n - left_out, m - left_out
         middle = float(np.median(positive[:cols]))
         sigma = math.sqrt(middle / (rows * median(cols / rows)))
-        limit = edge(rows, cols, sigma, level)
+        limit = _fitted_edge(rows, cols, sigma, level)
         beyond = int(m - np.searchsorted(positive, limit, side="right"))
         if beyond <= left_out or beyond > most:
             break
@@ -157,8 +158,7 @@ def edge(n: int, m: int, sigma: float, level: float, slices: int = 1) -> float:
     """
     if min(n, m) < 2:
         return math.nan
-    above = _of_one_slice(level, slices)
-    quantile = 0.186054 * float(gammainccinv(46.446, above)) - 9.84801  # [3] Table 1
+    quantile = _tracy_widom(_of_one_slice(level, slices))
     center = (math.sqrt(n - 1) + math.sqrt(m)) ** 2
     return float(sigma * sigma * (center + quantile * spread(n, m)))
 
@@ -172,6 +172,17 @@ def spread(n: int, m: int) -> float:
         return math.nan
     a, b = math.sqrt(n - 1), math.sqrt(m)
     return float((a + b) * (1.0 / a + 1.0 / b) ** (1.0 / 3.0))  # [2]
+
+
+def _fitted_edge(n: int, m: int, sigma: float, level: float) -> float:
+    """`edge` for a sigma that was fitted: of few entries it is uncertain, so farther out."""
+    return edge(n, m, sigma, level) * (1.0 + UNCERTAIN * max(_tracy_widom(level), 0.0) / (n * m))
+
+
+@lru_cache(maxsize=1024)
+def _tracy_widom(above: float) -> float:
+    """Quantile of the Tracy-Widom law (β = 1) that is exceeded with probability `above`."""
+    return 0.186054 * float(gammainccinv(46.446, above)) - 9.84801  # [3] Table 1
 
 
 def _of_one_slice(level: float, slices: int) -> float:

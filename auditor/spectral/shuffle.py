@@ -1,28 +1,33 @@
-"""The entries of a matrix without their places, and their places at random."""
+"""The entries of matrices without their places, and their places at random."""
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auditor.records import FloatArray, Matrix
 
-BLOCK = 1 << 20  # entries taken at a time: 8 MB as float64
+BLOCK = 1 << 18  # entries taken to float64 at a time: 2 MB
+TOGETHER = 1 << 20  # entries of small slices that are taken up at a time
 MAX_KEPT = 16_000_000  # entries of the longest order that is kept
 MAX_BYTES = 1 << 28  # of all that are kept
+LOWEST_EXPONENT = -1000  # 2**1000 is still finite
+
+Stack = NDArray[np.floating[Any]]  # (slices, n, m)
 
 _kept: OrderedDict[tuple[int, ...], NDArray[np.uint32]] = OrderedDict()
 _lock = Lock()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Entries:
-    """The entries of an (n, m) matrix, n >= m, sorted: the same for both orientations.
+    """The entries of some (n, m) matrices, n >= m, each sorted: the same for both orientations.
 
     `mean` and `sigma` are those of the entries that are not huge: an entry w is where
     ``(w - mean)² > σ²·max(√(n·m), 25)``, which is what it takes to stand out of the bulk
@@ -30,89 +35,145 @@ class Entries:
     are few, at most m/4 + 1; where there are more, none of them is huge.
     """
 
-    values: NDArray[np.floating[Any]]  # (n * m,), ascending, as stored
+    values: NDArray[np.floating[Any]]  # (slices, n * m), each ascending, as stored
     n: int
     m: int
-    exponent: int  # 2**exponent exceeds every entry: the unit of what follows
-    mean: float
-    sigma: float
+    exponents: NDArray[np.int64]  # 2**exponent is at least every entry: the unit of what follows
+    mean: FloatArray
+    sigma: FloatArray
+
+    @cached_property
+    def factors(self) -> FloatArray:
+        """What takes entries to their units, so that no square overflows."""
+        return np.ldexp(1.0, -self.exponents)
 
     @property
-    def mean_shift(self) -> float:
+    def mean_shift(self) -> FloatArray:
         """``|mean|/σ·(n·m)^¼``: above 1 the mean is an eigenvalue outside the bulk."""
-        if self.sigma == 0.0:
-            return math.nan
-        return abs(self.mean) / self.sigma * math.sqrt(math.sqrt(self.values.size))
+        size = float(self.n * self.m)
+        some = self.sigma > 0.0
+        ratio = np.divide(np.abs(self.mean), self.sigma, where=some, out=np.full(some.size, np.nan))
+        shift: FloatArray = ratio * size**0.25
+        return shift
 
-    def shuffled(self, key: tuple[int, ...], *, keep: bool = True) -> Matrix:
-        """The matrix in the random order that belongs to `key` and the shape.
+    def limits(self, share: float) -> FloatArray:
+        """Square distance from the mean that is `share` of a huge entry's."""
+        limits: FloatArray = share * _huge(self.n, self.m) * np.square(self.sigma)
+        return limits
 
-        `keep` stores the order for the next matrix of the shape.
+    def has_beyond(self, share: float) -> NDArray[np.bool_]:
+        """Whether some entry lies beyond its `limits`."""
+        ends = self.values[:, [0, -1]] * self.factors[:, np.newaxis] - self.mean[:, np.newaxis]
+        beyond: NDArray[np.bool_] = np.square(ends).max(axis=1) > self.limits(share)
+        return beyond
+
+    def bare(self, matrices: Sequence[Matrix], share: float) -> list[FloatArray]:
+        """The matrices centred, in units of ``2**exponent``, without entries beyond `limits`."""
+        found = []
+        for i, matrix in enumerate(matrices):
+            centred = np.multiply(matrix, self.factors[i], dtype=np.float64)
+            centred -= self.mean[i]
+            centred[np.square(centred) > self.limits(share)[i]] = 0.0
+            found.append(centred)
+        return found
+
+    def only(self, i: int) -> Self:
+        """Those of the i-th matrix."""
+        each = ("values", "exponents", "mean", "sigma")
+        return replace(self, **{name: getattr(self, name)[i : i + 1] for name in each})
+
+    def shuffled(self, key: tuple[int, ...], first: int, *, keep: bool = True) -> Stack:
+        """The matrices in the random orders that belong to `key`, the shape and their places.
+
+        The places count from `first`. `keep` stores the orders for the next of the shape.
         """
-        size, whole = self.values.size, (*key, self.n, self.m)
-        if keep and size <= MAX_KEPT:
-            return _taken(self.values, _order(size, whole)).reshape(self.n, self.m)
-        result = self.values.copy()
-        np.random.default_rng(whole).shuffle(result)
-        return result.reshape(self.n, self.m)
+        count, whole = len(self.values), (*key, self.n, self.m)
+        if keep and self.values.size <= MAX_KEPT:
+            found = _taken(self.values.ravel(), _orders(count, first, whole))
+        else:
+            found = self.values.copy()
+            for i, row in enumerate(found):
+                np.random.default_rng((*whole, first + i)).shuffle(row)
+        return found.reshape(count, self.n, self.m)
 
-    def scaled(self, block: NDArray[Any]) -> FloatArray:
-        """Some entries in float64 and in units of ``2**exponent``: no square overflows."""
-        return np.ldexp(block.astype(np.float64), -self.exponent)
-
-    def gram(self, matrix: Matrix, *, shift: float) -> FloatArray:
-        """``X.T @ X``, (m, m), of X = matrix - shift in units of ``2**exponent``."""
-        total = np.zeros((self.m, self.m))
-        rows = max(1, BLOCK // self.m)
-        for start in range(0, matrix.shape[0], rows):
-            block = self.scaled(matrix[start : start + rows]) - shift
-            total += block.T @ block
+    def gram(self, matrices: Stack, *, centred: bool) -> FloatArray:
+        """``X.T @ X``, (slices, m, m), of every matrix in units of ``2**exponent``."""
+        count = len(matrices)
+        total = np.zeros((count, self.m, self.m))
+        factors, means = (x[:, np.newaxis, np.newaxis] for x in (self.factors, self.mean))
+        rows = max(1, BLOCK // (count * self.m))
+        for start in range(0, self.n, rows):
+            block = np.multiply(matrices[:, start : start + rows], factors, dtype=np.float64)
+            if centred:
+                block -= means
+            total += block.mT @ block
         return total
 
 
-def take_entries(matrix: Matrix) -> Entries:
-    """Sort the entries of a matrix and measure what their places do not matter to."""
-    values = np.sort(matrix, axis=None)
-    m, n = sorted(matrix.shape)
-    largest = max(abs(float(values[0])), abs(float(values[-1])))
-    exponent = math.frexp(largest)[1]
-    huge, most = max(math.sqrt(values.size), 25.0), m // 4 + 1
-    kept = values
-    while True:
-        mean, sigma = _moments(kept, exponent)
-        ordinary = _within(kept, exponent, mean, sigma * math.sqrt(huge))
-        if ordinary.size == kept.size or not _is_bulk(ordinary, values.size - most):
-            return Entries(values, n, m, exponent, mean, sigma)
-        kept = ordinary
+def take_entries(matrices: Sequence[Matrix]) -> Entries:
+    """Sort the entries of each matrix and measure what their places do not matter to."""
+    values = np.concatenate([matrix.reshape(1, -1) for matrix in matrices])
+    values.sort(axis=1)
+    m, n = sorted(matrices[0].shape)
+    largest = np.maximum(-values[:, 0], values[:, -1]).astype(np.float64)
+    exponents = np.maximum(np.frexp(largest)[1].astype(np.int64), LOWEST_EXPONENT)
+    mean, sigma = _Moments(values, np.ldexp(1.0, -exponents)).ordinary(n, m)
+    return Entries(values, n, m, exponents, mean, sigma)
 
 
-def _is_bulk(values: NDArray[Any], least: int) -> bool:
-    """Whether what is left still is the bulk of the entries, not the zeros of a pruned layer."""
-    return values.size >= least and bool(values[0] < values[-1])
+class _Moments:
+    """Sums of sorted entries about their median: of the middle ones, and of each at the ends.
+
+    By Chebyshev no more than one in 25 lies beyond five standard deviations on either side.
+    """
+
+    def __init__(self, values: NDArray[np.floating[Any]], factors: FloatArray) -> None:
+        size = values.shape[1]
+        few = min(size // 25 + 1, size // 2)
+        factors = factors[:, np.newaxis]
+        self.median = values[:, size // 2, np.newaxis] * factors
+        ends = np.concatenate([values[:, :few], values[:, size - few :]], axis=1)
+        self.ends = ends * factors - self.median
+        self.middle = np.zeros((2, len(values)))
+        self.count = size - 2 * few
+        for part in _parts(values[:, few : size - few]):
+            block = np.multiply(part, factors, dtype=np.float64)
+            block -= self.median
+            self.middle += [block.sum(axis=1), np.vecdot(block, block)]
+
+    def ordinary(self, n: int, m: int) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of the entries that are not huge."""
+        reach, most = _huge(n, m), m // 4 + 1
+        kept = np.ones(self.ends.shape, dtype=bool)
+        mean, square = self._of(kept)
+        while True:
+            fewer = kept & (np.square(self.ends - mean) <= reach * square)
+            other, rest = self._of(fewer)
+            # what is left must still be the bulk, not the zeros of a pruned layer
+            better = (fewer.sum(axis=1) + self.count >= n * m - most) & (rest[:, 0] > 0.0)
+            better &= (fewer != kept).any(axis=1)
+            if not better.any():
+                return (mean + self.median)[:, 0], np.sqrt(square)[:, 0]
+            kept[better], mean[better], square[better] = fewer[better], other[better], rest[better]
+
+    def _of(self, kept: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+        """Mean, from the median, and variance of the middle and of the ends that are kept."""
+        some = np.where(kept, self.ends, 0.0)
+        size = kept.sum(axis=1) + self.count
+        mean = (self.middle[0] + some.sum(axis=1)) / size
+        square = (self.middle[1] + np.vecdot(some, some)) / size - np.square(mean)
+        return mean[:, np.newaxis], np.maximum(square, 0.0)[:, np.newaxis]
 
 
-def _moments(values: NDArray[Any], exponent: int) -> tuple[float, float]:
-    """Mean and standard deviation."""
-    if values[0] == values[-1]:
-        return math.ldexp(float(values[0]), -exponent), 0.0
-    mean = sum(float(block.sum()) for block in _blocks(values, exponent)) / values.size
-    squares = sum(float(np.square(b - mean).sum()) for b in _blocks(values, exponent))
-    return mean, math.sqrt(squares / values.size)
+def _huge(n: int, m: int) -> float:
+    """Square distance from the mean, in variances, beyond which an entry is huge."""
+    return max(math.sqrt(n * m), 25.0)
 
 
-def _within(values: NDArray[Any], exponent: int, mean: float, reach: float) -> NDArray[Any]:
-    """The stretch of sorted values within `reach`, at least five σ, of their mean."""
-    few = values.size // 25 + 1  # Chebyshev: no more lie beyond five σ
-    low = np.ldexp(values[:few].astype(np.float64), -exponent)
-    high = np.ldexp(values[-few:].astype(np.float64), -exponent)
-    first = int(np.searchsorted(low, mean - reach, side="left"))
-    last = few - int(np.searchsorted(high, mean + reach, side="right"))
-    return values[first : values.size - last]
-
-
-def _blocks(values: NDArray[Any], exponent: int) -> Iterator[FloatArray]:
-    for start in range(0, values.size, BLOCK):
-        yield np.ldexp(values[start : start + BLOCK].astype(np.float64), -exponent)
+def _parts(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    width = max(1, BLOCK // len(values))
+    for start in range(0, values.shape[1], width):
+        yield values[:, start : start + width]
 
 
 def _taken(values: NDArray[Any], order: NDArray[np.uint32]) -> NDArray[Any]:
@@ -123,17 +184,21 @@ def _taken(values: NDArray[Any], order: NDArray[np.uint32]) -> NDArray[Any]:
     return result
 
 
-def _order(size: int, key: tuple[int, ...]) -> NDArray[np.uint32]:
-    """The random order of `key`, kept: making one costs more than using it."""
+def _orders(count: int, first: int, key: tuple[int, ...]) -> NDArray[np.uint32]:
+    """The random orders of `key`, one after the other, kept: making one costs more than using."""
+    whole = (*key, first, count)
     with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    order = np.arange(size, dtype=np.uint32)
-    np.random.default_rng(key).shuffle(order)
-    order.flags.writeable = False
+        if whole in _kept:
+            _kept.move_to_end(whole)
+            return _kept[whole]
+    size = key[-2] * key[-1]
+    orders = np.arange(count * size, dtype=np.uint32)
+    for i in range(count):
+        rng = np.random.default_rng((*key, first + i))
+        rng.shuffle(orders[i * size : (i + 1) * size])
+    orders.flags.writeable = False
     with _lock:
-        _kept[key] = order
+        _kept[whole] = orders
         while sum(one.nbytes for one in _kept.values()) > MAX_BYTES:
             _kept.popitem(last=False)
-    return order
+    return orders

@@ -9,6 +9,7 @@ from auditor.records import FloatArray, Matrix, Settings
 from auditor.spectral.alternatives import Ratios, likelihood_ratios
 from auditor.spectral.marchenko_pastur import Bulk, fit_bulk
 from auditor.spectral.powerlaw import TailFit, fit_tail, tail_of
+from auditor.spectral.reference_nulls import fit_density
 from auditor.spectral.twin import Twin
 from auditor.spectral.uncertainty import Interval, goodness_of_fit, interval
 from auditor.spectral.vectors import VectorStatistics, vector_statistics
@@ -102,7 +103,16 @@ class Spectrum:
     @cached_property
     def bulk(self) -> Bulk | None:
         """Marchenko-Pastur bulk, made once per layer; None where it is undefined."""
+        if self.is_reference:
+            return fit_density(self.eigenvalues, self.n, self.m)
         return fit_bulk(self.slices, self.n, self.m)
+
+    @cached_property
+    def twin_bulk(self) -> Bulk | None:
+        """That of the twin, in the reference's convention only."""
+        if self.twin is None or not self.is_reference:
+            return None
+        return fit_density(np.sort(np.concatenate(self.twin.eigenvalues)), self.n, self.m)
 
     @cached_property
     def vectors(self) -> VectorStatistics | None:

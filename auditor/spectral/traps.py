@@ -32,7 +32,7 @@ def name_entries(
     twin : (n, m), n >= m
         The same values in random order.
     entries
-        Their scale and mean.
+        Theirs, of this matrix only.
     count
         How many eigenvalues are traps.
 
@@ -42,13 +42,13 @@ def name_entries(
         A tuple of (row, column, value) a trap, strongest trap first; empty after the 32nd.
     """
     named = min(count, MOST_TRAPS)
-    gram = entries.gram(twin, shift=entries.mean)
+    gram = entries.gram(twin[np.newaxis], centred=True)[0]
     vectors = eigh(gram, subset_by_index=(entries.m - named, entries.m - 1))[1]
     found: list[tuple[Entry, ...]] = [()] * count
-    rows, cols = _extremes(twin, entries.values)
-    size = entries.scaled(twin[rows, cols]) - entries.mean
+    rows, cols = _extremes(twin, entries.values[0])
+    size = twin[rows, cols] * entries.factors - entries.mean
     right = vectors[:, ::-1]
-    left = (entries.scaled(twin[rows]) - entries.mean) @ right
+    left = (twin[rows] * entries.factors - entries.mean) @ right
     shares = size[:, None] * left * right[cols]
     for k in range(named):
         share = shares[:, k]

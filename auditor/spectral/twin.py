@@ -7,44 +7,41 @@ twin for every name, file format and orientation, and scales with the matrix.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from auditor.records import FloatArray, Matrix, Trap
-from auditor.spectral.distances import density_distance
-from auditor.spectral.eigenvalues import Eigensolver
-from auditor.spectral.marchenko_pastur import EPS, edge, fit_bulk
-from auditor.spectral.shuffle import Entries, take_entries
+from auditor.spectral.eigenvalues import EPS, Eigensolver, spectra
+from auditor.spectral.likeness import Closer, Likeness, compare
+from auditor.spectral.marchenko_pastur import edge
+from auditor.spectral.shuffle import TOGETHER, Entries, Stack, take_entries
 from auditor.spectral.traps import name_entries
 
 TRAP_LEVEL = 0.001  # chance of one trap or more in a layer of iid Gaussian entries
-SPIKE_LEVEL = 0.01  # chance that a random layer has a spike, and so is not random-like
 MAX_ROWS = 50_000  # above, the twin is of a sample of the rows
+LARGE = 0.5  # of the square from which on an entry is huge
 MIN_EVALS = 50  # below, whether a layer is random-like is not decided
-DRAWS = 20  # further twins, that say how far twins are from each other
-FIRST = 4  # of them are enough to see that a layer is nothing like a twin
-FAR = 12.0  # standard deviations of the first draws
-NEAR = 2.58  # standard deviations of all draws: 99 %
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Twin:
     """Spectrum of a layer's entries in random order, and what is read off it."""
 
     eigenvalues: tuple[FloatArray, ...]  # per slice, each (m,), ascending
-    edges: tuple[float, ...]  # per slice: beyond it is a trap; nan for one row or column
-    traps: tuple[Trap, ...]  # strongest first
-    mean_shift: float  # |mean|/σ·(n·m)^¼, largest over slices; nan where all entries are equal
-    random_like: bool | None  # None where it is not decided
+    others: tuple[FloatArray, ...] = ()  # of one more twin, where that is the one compared with
+    edges: tuple[float, ...] = ()  # per slice: beyond it is a trap; nan for one row or column
+    traps: tuple[Trap, ...] = ()  # strongest first
+    mean_shift: float = math.nan  # |mean|/σ·(n·m)^¼, largest over slices
+    likeness: Likeness | None = None  # None where it is not decided
     sampled_rows: int | None = None  # made from so many rows of each slice; None: from all
 
-    @property
-    def pooled(self) -> FloatArray:
-        """All slices together, ascending."""
-        return np.sort(np.concatenate(self.eigenvalues))
+    @cached_property
+    def compared(self) -> FloatArray:
+        """The eigenvalues that the layer's are compared with: all slices together, ascending."""
+        return np.sort(np.concatenate(self.others or self.eigenvalues))
 
     @property
     def largest(self) -> float:
@@ -52,18 +49,15 @@ class Twin:
         return max(float(values[-1]) for values in self.eigenvalues)
 
     @property
+    def random_like(self) -> bool | None:
+        """Whether the layer cannot be told from it; None where that is not decided."""
+        return self.likeness.is_random if self.likeness else None
+
+    @property
     def strength(self) -> float:
         """Largest eigenvalue over its slice's edge; ``nan`` where no slice has an edge."""
-        pairs = zip(self.eigenvalues, self.edges, strict=True)
+        pairs = zip(self.eigenvalues, self.edges, strict=False)
         return max((float(v[-1]) / e for v, e in pairs if e > 0.0), default=math.nan)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _SliceTwin:
-    eigenvalues: FloatArray
-    edge: float
-    traps: tuple[Trap, ...]
-    mean_shift: float
 
 
 def random_twin(
@@ -82,13 +76,7 @@ def random_twin(
     at twice the detection threshold ``σ·(n·m)^¼`` found, all by the right place. Slices of 8
     by 8 show only entries far larger than that.
 
-    A layer is *random-like* where it has no more spikes than its mean explains (one a slice
-    whose `mean_shift` exceeds 1: entries of that mean in any order have it), and its mean
-    `density_distance` to 20 further twins, which keep the mean, is at most the mean plus 2.58
-    standard deviations (99 %) of the distance of each of them to the others. Spikes count
-    here at 1 % of the layer: at 5 % one untrained layer in sixteen would be missed. Measured:
-    95-100 % of Gaussian and uniform layers are random-like, with or without a mean. Not
-    decided below 50 eigenvalues and where no bulk can be fitted.
+    Whether the layer is *random-like* is decided by `likeness.compare`, from 50 eigenvalues.
 
     Parameters
     ----------
@@ -99,7 +87,7 @@ def random_twin(
     seed
         Chooses the permutations, >= 0.
     solve
-        Gives the eigenvalues of a symmetric matrix.
+        Gives the eigenvalues of symmetric matrices.
 
     Returns
     -------
@@ -108,23 +96,33 @@ def random_twin(
         eigenvalues times rows/sampled rows so that they compare with the layer's.
     """
     layer = _Layer(slices, seed, solve)
-    parts = [_slice_twin(layer, i) for i in range(len(slices))]
-    shifts = [part.mean_shift for part in parts if not math.isnan(part.mean_shift)]
-    twin = Twin(
-        eigenvalues=tuple(part.eigenvalues for part in parts),
+    parts = [part for group in layer.groups() for part in _twins(layer, group)]
+    shuffled = tuple(part.eigenvalues for part in parts)
+    shifts = np.array([part.mean_shift for part in parts])
+    likeness = None
+    if sum(values.size for values in eigenvalues) >= MIN_EVALS:
+        own = layer.own() if layer.sampled else eigenvalues
+        has_large = any(part.has_large for part in parts)
+        likeness = compare(
+            own, shuffled, layer.rows, Closer(shifts, has_large, layer.draw, layer.bare)
+        )
+    return Twin(
+        eigenvalues=shuffled,
         edges=tuple(part.edge for part in parts),
         traps=tuple(sorted((t for p in parts for t in p.traps), key=_strength, reverse=True)),
-        mean_shift=max(shifts, default=math.nan),
-        random_like=None,
+        mean_shift=float(np.fmax.reduce(shifts)),
+        likeness=likeness,
         sampled_rows=MAX_ROWS if layer.sampled else None,
     )
-    bulk = fit_bulk(eigenvalues, layer.rows, min(slices[0].shape), level=SPIKE_LEVEL)
-    if bulk is None or sum(values.size for values in eigenvalues) < MIN_EVALS:
-        return twin
-    if bulk.num_spikes > sum(shift > 1.0 for shift in shifts):
-        return replace(twin, random_like=False)
-    own = layer.own() if layer.sampled else np.concatenate(list(eigenvalues))
-    return replace(twin, random_like=_is_near(layer, own))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SliceTwin:
+    eigenvalues: FloatArray
+    edge: float
+    traps: tuple[Trap, ...]
+    mean_shift: float
+    has_large: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +139,15 @@ class _Layer:
     def sampled(self) -> bool:
         return self.rows > MAX_ROWS
 
+    def groups(self) -> Iterator[range]:
+        """Slices that are taken up together."""
+        count = max(1, TOGETHER // self.slices[0].size)
+        for first in range(0, len(self.slices), count):
+            yield range(first, min(first + count, len(self.slices)))
+
+    def entries(self, group: range) -> Entries:
+        return take_entries([self.sample(i) for i in group])
+
     def sample(self, i: int) -> Matrix:
         """Rows of a slice, longer side as rows, those with the five largest entries first."""
         matrix = self.slices[i]
@@ -154,63 +161,60 @@ class _Layer:
         chosen: Matrix = matrix[np.concatenate([largest, rest])[:MAX_ROWS]]
         return chosen
 
-    def own(self) -> FloatArray:
+    def own(self) -> tuple[FloatArray, ...]:
         """Eigenvalues of the rows that the twin is made from."""
         samples = [self.sample(i) for i in range(len(self.slices))]
-        return np.concatenate([self.spectrum(take_entries(s), s, shift=0.0) for s in samples])
+        ratio = self.rows / MAX_ROWS
+        return tuple(ratio * values for values in spectra(samples, self.solve))
 
-    def pooled(self, draws: range) -> list[FloatArray]:
-        """Eigenvalues of one more twin a draw, all slices together, means kept."""
-        twins: list[list[FloatArray]] = [[] for _ in draws]
-        for i in range(len(self.slices)):
-            entries = take_entries(self.sample(i))
-            for twin, draw in zip(twins, draws, strict=True):
-                matrix = entries.shuffled((self.seed, i, draw), keep=False)
-                twin.append(self.spectrum(entries, matrix, shift=0.0))
-        return [np.concatenate(twin) for twin in twins]
+    def draw(self, i: int) -> tuple[FloatArray, ...]:
+        """Eigenvalues of the i-th further twin, the mean kept."""
+        found: list[FloatArray] = []
+        for group in self.groups():
+            entries = self.entries(group)
+            matrices = entries.shuffled((self.seed, i), group.start, keep=False)
+            found += self.solved(entries, matrices, centred=False)
+        return tuple(found)
 
-    def spectrum(self, entries: Entries, matrix: Matrix, *, shift: float) -> FloatArray:
+    def bare(self) -> tuple[FloatArray, ...]:
+        """Eigenvalues of the layer centred and with the mean in place of large entries."""
+        found: list[FloatArray] = []
+        for group in self.groups():
+            entries = self.entries(group)
+            bare = entries.bare([self.sample(i) for i in group], LARGE)
+            units = np.ldexp(self.rows / entries.n, 2 * entries.exponents)
+            found += [unit * v for unit, v in zip(units, spectra(bare, self.solve), strict=True)]
+        return tuple(found)
+
+    def solved(self, entries: Entries, matrices: Stack, *, centred: bool) -> list[FloatArray]:
         """Eigenvalues, as if it had all the rows of the layer, in units of weight squared."""
-        values = np.maximum(self.solve(entries.gram(matrix, shift=shift)), 0.0)
-        return np.ldexp(values, 2 * entries.exponent) * (self.rows / entries.n)
+        values = np.maximum(self.solve(entries.gram(matrices, centred=centred)), 0.0)
+        units = np.ldexp(self.rows / entries.n, 2 * entries.exponents)
+        return list(values * units[:, np.newaxis])
 
 
-def _slice_twin(layer: _Layer, i: int) -> _SliceTwin:
-    entries = take_entries(layer.sample(i))
-    matrix = entries.shuffled((layer.seed, i, 0))
-    values = layer.spectrum(entries, matrix, shift=entries.mean)
-    sigma = math.ldexp(entries.sigma, entries.exponent) * math.sqrt(layer.rows / entries.n)
-    limit = edge(entries.n, entries.m, sigma, TRAP_LEVEL, len(layer.slices))
-    resolved = EPS * entries.n * values[-1]  # below it a gigantic entry's rounding noise begins
-    count = int(np.count_nonzero((values > limit) & (values > resolved)))
-    named = name_entries(layer.slices[i], matrix, entries, count=count) if count else []
-    found = zip(values[::-1].tolist(), named, strict=False)
-    return _SliceTwin(
-        eigenvalues=values,
-        edge=limit,
-        traps=tuple(Trap(value, limit, which) for value, which in found),
-        mean_shift=entries.mean_shift,
-    )
+def _twins(layer: _Layer, group: range) -> Iterator[_SliceTwin]:
+    """Those of a group of slices."""
+    entries = layer.entries(group)
+    matrices = entries.shuffled((layer.seed, 0), group.start)
+    found = layer.solved(entries, matrices, centred=True)
+    sigmas = np.ldexp(entries.sigma, entries.exponents) * math.sqrt(layer.rows / entries.n)
+    large = entries.has_beyond(LARGE)
+    for i, values in enumerate(found):
+        limit = edge(entries.n, entries.m, float(sigmas[i]), TRAP_LEVEL, len(layer.slices))
+        resolved = EPS * entries.n * values[-1]  # below it a gigantic entry's rounding noise begins
+        count = int(np.count_nonzero((values > limit) & (values > resolved)))
+        which = (
+            name_entries(layer.slices[group[i]], matrices[i], entries.only(i), count=count)
+            if count
+            else []
+        )
+        traps = (
+            Trap(value, limit, entry)
+            for value, entry in zip(values[::-1].tolist(), which, strict=False)
+        )
+        yield _SliceTwin(values, limit, tuple(traps), float(entries.mean_shift[i]), bool(large[i]))
 
 
 def _strength(trap: Trap) -> float:
     return trap.eigenvalue / trap.edge if trap.edge > 0.0 else math.inf
-
-
-def _is_near(layer: _Layer, own: FloatArray) -> bool:
-    """Whether a layer is as near to twins as they are to each other."""
-    twins = layer.pooled(range(1, FIRST + 1))
-    if not _within(own, twins, layer.rows, FAR):
-        return False
-    twins += layer.pooled(range(FIRST + 1, DRAWS + 1))
-    return _within(own, twins, layer.rows, NEAR)
-
-
-def _within(own: FloatArray, twins: list[FloatArray], n: int, deviations: float) -> bool:
-    """Whether the mean distance to the twins is in the range of theirs to the others."""
-    apart = np.zeros((len(twins), len(twins)))
-    for i, j in combinations(range(len(twins)), 2):
-        apart[i, j] = apart[j, i] = density_distance(twins[i], twins[j], n)
-    usual = apart.sum(axis=1) / (len(twins) - 1)
-    distance = np.mean([density_distance(own, twin, n) for twin in twins])
-    return bool(distance <= usual.mean() + deviations * usual.std(ddof=1))
