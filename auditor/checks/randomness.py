@@ -66,7 +66,7 @@ class CorrelationTraps:
     )
     needs: ClassVar[str] = "trap_strength"
 
-    min_strength: float = 1.5
+    min_strength: float = 2.5
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield a warning per layer with a trap of `min_strength`, information below that."""

@@ -22,14 +22,15 @@ def robust_z(case: Case) -> dict[str, float]:
 
     .. math:: z = (x - \mathrm{median}) / \max(1.4826\,\mathrm{MAD}, 0.1)
 
-    The same module in every block is one kind: names that differ only in their numbers.
-    Unchanged by scaling the whole model. Kinds with fewer than `MIN_KIN` layers have no
-    score.
+    The same module in every block is one kind: names that differ only in their numbers, and
+    kernels of one size. Unchanged by scaling the whole model. Kinds with fewer than `MIN_KIN`
+    layers have no score.
     """
-    kin: dict[tuple[str, str], list[LayerRecord]] = defaultdict(list)
+    kin: dict[tuple[str, str, tuple[int, ...]], list[LayerRecord]] = defaultdict(list)
     for layer in case.layers:
         if math.isfinite(layer.metrics["log_spectral_norm"]):
-            kin[layer.kind, module(layer.name)].append(layer)
+            kernel = layer.shape[2:]
+            kin[layer.kind, module(layer.name), kernel].append(layer)
     return {
         name: z
         for group in kin.values()

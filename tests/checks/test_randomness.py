@@ -16,8 +16,8 @@ def test_a_trained_layer_is_not_random_like():
     assert not list(RandomLike()(Case((layer("fc"),))))
 
 
-@pytest.mark.parametrize(("strength", "severity"), [(1.49, Severity.INFO), (1.5, Severity.WARNING)])
-def test_a_trap_warns_from_one_and_a_half_times_the_edge(strength, severity):
+@pytest.mark.parametrize(("strength", "severity"), [(2.49, Severity.INFO), (2.5, Severity.WARNING)])
+def test_a_trap_warns_from_two_and_a_half_times_the_edge(strength, severity):
     trap = Trap(4.0 * strength, 4.0, ((3, 5, 9.5),))
     (finding,) = CorrelationTraps()(Case((layer("fc", traps=[trap]),)))
     assert finding.severity is severity

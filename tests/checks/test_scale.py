@@ -63,6 +63,15 @@ def test_layers_of_other_modules_are_no_measure():
     assert not list(ScaleCollapse()(Case((*wide, renamed))))
 
 
+def test_kernels_of_another_size_are_no_measure():
+    """Keras numbers all convolutions alike: those of 3 by 3, and the one of 1 by 1 beside."""
+    *blocks, shortcut = outlier(13, -1.0)
+    convolutions = [replace(block, shape=(*block.shape, 3, 3)) for block in blocks]
+    assert list(ScaleCollapse()(Case((*blocks, shortcut))))
+    alike = Case((*convolutions, replace(shortcut, shape=(*shortcut.shape, 1, 1))))
+    assert not list(ScaleCollapse()(alike))
+
+
 def test_blocks_that_hardly_differ_do_not_make_a_small_difference_large():
     norms = [1.0 + 0.001 * (i % 3) for i in range(12)]
     layers = [layer(f"h.{i}", i, log_spectral_norm=norm) for i, norm in enumerate(norms)]
