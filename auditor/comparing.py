@@ -177,7 +177,7 @@ def _baseline(inventory: Inventory, name: str) -> Baseline | None:
     failures = inventory.reading.failures
     note = f"cannot be read whole: {failures[0].name}: {failures[0].reason}" if failures else ""
     version = ModelVersion(VersionId("", name, ""), UNDATED, uri=name, location="")
-    baseline = Baseline(version, tensors, {}, note)
+    baseline = Baseline(version, tensors, {}, note, inventory.configs)
     return baseline if baseline.shapes else None
 
 

@@ -138,7 +138,8 @@ def _baseline(chosen: Chosen, stack: ExitStack) -> Baseline:
         note = f"distances between weights are missing: {chosen.version.uri}: {error}"
         return Baseline(chosen.version, {}, layers, note)
     tensors = {tensor.name: tensor for tensor in found.tensors}
-    return Baseline(chosen.version, tensors, layers, _unread(found.reading))
+    note = _unread(found.reading)
+    return Baseline(chosen.version, tensors, layers, note, found.configs)
 
 
 def _unread(reading: Reading) -> str:
