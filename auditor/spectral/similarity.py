@@ -17,6 +17,7 @@ from auditor.spectral.eigenvalues import spectra
 from auditor.spectral.powerlaw import fit_tail
 
 BLOCK = 1 << 20  # entries taken to float64 at a time: 8 MB
+LOWEST_EXPONENT = -1000  # 2**1000 is still finite
 FIT = Settings()  # how the spectrum of a difference is fitted, in either convention
 
 
@@ -148,8 +149,8 @@ class _Side:
     """A matrix less a row, in float64 and in a unit in which no product overflows or vanishes."""
 
     matrix: Matrix
-    shift: FloatArray  # (1, cols)
-    exponent: int = 0  # the unit is 2**exponent
+    shift: FloatArray | None = None  # (1, cols)
+    factor: float = 1.0  # a power of two, which is exact
 
     @property
     def is_tall(self) -> bool:
@@ -158,19 +159,24 @@ class _Side:
 
     def blocks(self) -> Iterator[FloatArray]:
         """A part of the longer side at a time, that side first."""
-        step = max(1, BLOCK // max(1, min(self.matrix.shape)))
+        step = max(1, BLOCK // min(self.matrix.shape))
         for start in range(0, max(self.matrix.shape), step):
             part = slice(start, start + step)
-            if self.is_tall:
-                yield np.ldexp(self.matrix[part] - self.shift, -self.exponent)
-            else:
-                yield np.ldexp(self.matrix[:, part] - self.shift[:, part], -self.exponent).T
+            where = (part, slice(None)) if self.is_tall else (slice(None), part)
+            block = self.matrix[where].astype(np.float64)
+            if self.shift is not None:
+                block -= self.shift[:, where[1]]
+            block *= self.factor
+            yield block if self.is_tall else block.T
 
 
 def _side(matrix: Matrix, shift: FloatArray | None = None) -> _Side:
-    plain = _Side(matrix, np.zeros((1, matrix.shape[1])) if shift is None else shift)
-    largest = max(float(np.abs(block).max(initial=0.0)) for block in plain.blocks())
-    return _Side(matrix, plain.shift, math.frexp(largest)[1])
+    plain = _Side(matrix, shift)
+    if matrix.dtype.itemsize < 8:  # the fourth power of every float32 fits
+        return plain
+    largest = max(float(np.abs(block).max()) for block in plain.blocks())
+    exponent = max(math.frexp(largest)[1], LOWEST_EXPONENT)
+    return _Side(matrix, shift, math.ldexp(1.0, -exponent))
 
 
 def _mean_row(matrix: Matrix) -> FloatArray:
@@ -184,22 +190,34 @@ def _mean_row(matrix: Matrix) -> FloatArray:
     return mean
 
 
+def _gram(side: _Side) -> FloatArray:
+    """``XᵀX`` of a tall matrix, ``XXᵀ`` of a wide one: the smaller."""
+    return _sum(block.T @ block for block in side.blocks())
+
+
 def _product(one: _Side, two: _Side) -> FloatArray:
-    """``XᵀY`` of tall matrices, ``XYᵀ`` of wide ones: square, of the smaller side."""
-    small = min(one.matrix.shape)
-    total = np.zeros((small, small))
-    for a, b in zip(one.blocks(), two.blocks(), strict=True):
-        total += a.T @ b
+    """``XᵀY`` of tall matrices, ``XYᵀ`` of wide ones."""
+    return _sum(a.T @ b for a, b in zip(one.blocks(), two.blocks(), strict=True))
+
+
+def _sum(parts: Iterator[FloatArray]) -> FloatArray:
+    total = next(parts)
+    for part in parts:
+        total += part
     return total
 
 
 def _alignment(one: _Side, two: _Side) -> float:
     """``‖XᵀY‖² / (‖XᵀX‖·‖YᵀY‖)``, 0 to 1; ``nan`` where one is zero."""
-    a, b = _product(one, one), _product(two, two)
+    a, b = _gram(one), _gram(two)
+    size = math.sqrt(_squares(a) * _squares(b))
+    if size == 0.0:
+        return math.nan
+    if np.array_equal(one.matrix, two.matrix):
+        return 1.0
     # of wide matrices ‖XᵀY‖² is the inner product of XXᵀ and YYᵀ, which are smaller
     both = _squares(_product(one, two)) if one.is_tall else float(np.vdot(a, b))
-    size = math.sqrt(_squares(a) * _squares(b))
-    return min(1.0, max(0.0, both / size)) if size > 0.0 else math.nan
+    return min(1.0, max(0.0, both / size))
 
 
 def _overlap(one: Matrix, two: Matrix, k: int) -> float:
@@ -218,7 +236,7 @@ def _overlap(one: Matrix, two: Matrix, k: int) -> float:
 
 def _directions(side: _Side, k: int) -> tuple[FloatArray, FloatArray]:
     """The k strongest singular vectors of the smaller side, (m, k), with singular values."""
-    values, vectors = np.linalg.eigh(_product(side, side))
+    values, vectors = np.linalg.eigh(_gram(side))
     floor = np.finfo(np.float64).eps * values[-1]
     return vectors[:, -k:], np.sqrt(np.maximum(values[-k:], floor))
 
