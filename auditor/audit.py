@@ -48,7 +48,8 @@ def measure(layer: Layer, settings: Settings, solve: Eigensolver = lapack) -> Me
     twin = _twin(layer, values, settings, solve)
     n, m = max(layer.slices[0].shape), min(layer.slices[0].shape)
     matrices = layer.slices if settings.vectors else ()
-    s = Spectrum(values, n, m, roundoff(layer.dtype), settings, twin, matrices)
+    rounded = 0.0 if layer.product else roundoff(layer.dtype)  # a product is not stored
+    s = Spectrum(values, n, m, rounded, settings, twin, matrices)
     metrics = {metric.name: metric.compute(s) for metric in columns(settings)}
     shuffled = np.concatenate(twin.eigenvalues) if twin else None
     measurement = Measurement(
@@ -81,8 +82,11 @@ def _factor(layer: Layer, settings: Settings) -> float:
 def _twin(
     layer: Layer, values: tuple[FloatArray, ...], settings: Settings, solve: Eigensolver
 ) -> Twin | None:
-    """The layer with its entries in random order, where one is wanted and means something."""
-    if not settings.randomize or not any(v[-1] > 0.0 for v in values):
+    """The layer with its entries in random order, where one is wanted and means something.
+
+    Of two factors it does not: the entries of their product are not drawn one by one.
+    """
+    if not settings.randomize or layer.product or not any(v[-1] > 0.0 for v in values):
         return None
     if settings.convention == "weightwatcher":
         return reference_twin(

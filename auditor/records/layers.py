@@ -38,7 +38,7 @@ class Layer:
     name: str
     kind: str  # dense, embedding, head, qkv, rnn, conv1d-3d, convtranspose1d-3d, ...
     dtype: str  # as stored: float32, bfloat16, ...
-    shape: tuple[int, ...]  # as stored, also where the layer is a part; of a lora its product's
+    shape: tuple[int, ...]  # as stored, of a slice its tensor's; of a lora the product's
     slices: tuple[Matrix, ...]  # each (rows, cols), all of one shape, all finite
     part: str = ""  # "[0]" of a slice, "[q]" of a fused projection; empty: the whole tensor
     product: Callable[[], tuple[Matrix, ...]] | None = None  # of a lora

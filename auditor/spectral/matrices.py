@@ -68,12 +68,13 @@ def divide(layer: Layer, settings: Settings, fused: Split | None = None) -> tupl
     """
     if settings.split_qkv and fused is not None:
         parts = zip(("[q]", "[k]", "[v]"), split(layer.slices[0], fused), strict=True)
-        return tuple(_part(layer, label, matrix, "dense") for label, matrix in parts)
+        return tuple(
+            replace(_part(layer, label, matrix), kind="dense", shape=matrix.shape)
+            for label, matrix in parts
+        )
     if settings.pool or len(layer.slices) == 1:
         return (layer,)
-    return tuple(
-        _part(layer, f"[{i}]", matrix, layer.kind) for i, matrix in enumerate(layer.slices)
-    )
+    return tuple(_part(layer, f"[{i}]", matrix) for i, matrix in enumerate(layer.slices))
 
 
 def non_finite_values(values: NDArray[Any]) -> int:
@@ -85,8 +86,8 @@ def non_finite_values(values: NDArray[Any]) -> int:
     return int(values.size - np.count_nonzero(np.abs(values) <= limit))
 
 
-def _part(layer: Layer, label: str, matrix: Matrix, kind: str) -> Layer:
-    return replace(layer, name=layer.name + label, kind=kind, slices=(matrix,), part=label)
+def _part(layer: Layer, label: str, matrix: Matrix) -> Layer:
+    return replace(layer, name=layer.name + label, slices=(matrix,), part=label)
 
 
 def _trimmed(name: str, array: NDArray[Any], module: Module | None) -> NDArray[Any]:
