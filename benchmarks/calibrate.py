@@ -13,7 +13,7 @@ from pathlib import Path
 
 from auditor.executors.threads import cores
 from benchmarks.calibration import campaign, jobs, page, tables
-from benchmarks.calibration.journal import Journal
+from benchmarks.calibration.journal import SAID_BY_AUDITS, SAID_BY_REFERENCE, Journal
 from benchmarks.calibration.results import sort
 from benchmarks.calibration.shapes import QUICK, SHAPES, Dims, dims_of
 from tests.reference.client import PYTHON
@@ -32,34 +32,50 @@ def arguments() -> argparse.Namespace:
     say("--shapes", nargs="+", type=dims_of, metavar="64x64", help="default: thirty of them")
     say("--draws", type=float, default=1.0, help="times the usual number of draws")
     say("--workers", type=int, default=cores(), help="processes; default: one per core")
-    say("--results", type=Path, default=ROOT / ".auditor" / "calibration.jsonl")
+    say("--results", type=Path, default=ROOT / ".auditor" / "calibration")
     say("--write", type=Path, metavar="PAGE", help="put the tables into this page")
     return parser.parse_args()
 
 
-def work(asked: argparse.Namespace) -> Iterator[jobs.Job]:
-    """All jobs that were asked for."""
-    shapes: tuple[Dims, ...] = tuple(asked.shapes or (QUICK if asked.quick else SHAPES))
-    draws = 0.0 if asked.quick else asked.draws
-    yield from jobs.synthetic(shapes, draws)
+def audits(asked: argparse.Namespace) -> Iterator[jobs.Job]:
+    """Everything that is audited."""
+    yield from jobs.synthetic(shapes(asked), draws(asked))
+    if DATA.is_dir() and not asked.quick:
+        yield from jobs.real(DATA)
+
+
+def referred(asked: argparse.Namespace) -> Iterator[jobs.Job]:
+    """Everything that the reference is asked about."""
     if asked.quick:
         return
-    if PYTHON.exists():
-        yield from jobs.referred(shapes, draws)
-    else:
+    if not PYTHON.exists():
         print("no reference tool: make reference", file=sys.stderr)
+        return
+    yield from jobs.referred(shapes(asked), draws(asked))
     if DATA.is_dir():
-        yield from jobs.real(DATA, with_reference=PYTHON.exists())
-    else:
-        print(f"no real weights at {DATA}: set AUDITOR_TEST_DATA", file=sys.stderr)
+        yield from jobs.real_referred(DATA)
+
+
+def shapes(asked: argparse.Namespace) -> tuple[Dims, ...]:
+    """Those that were asked for."""
+    return tuple(asked.shapes or (QUICK if asked.quick else SHAPES))
+
+
+def draws(asked: argparse.Namespace) -> float:
+    """Times the usual number; none is rounded up to one of each."""
+    return 0.0 if asked.quick else asked.draws
 
 
 def main() -> None:
-    """Run what is missing, then print the tables or write them into the page."""
+    """Run what is missing, then print the tables and write them into the page."""
     asked = arguments()
-    journal = Journal.open(asked.results)
-    campaign.run(jobs.missing(work(asked), journal), journal, asked.workers)
-    results = sort(journal)
+    if not DATA.is_dir():
+        print(f"no real weights at {DATA}: set AUDITOR_TEST_DATA", file=sys.stderr)
+    ours = Journal.open(asked.results / "audits.jsonl", SAID_BY_AUDITS)
+    theirs = Journal.open(asked.results / "reference.jsonl", SAID_BY_REFERENCE)
+    campaign.run(jobs.missing(referred(asked), theirs), theirs, asked.workers)
+    campaign.run(jobs.missing(audits(asked), ours), ours, asked.workers)
+    results = sort((ours, theirs))
     blocks = {name: made(results) for name, made in tables.BLOCKS.items()}
     if asked.write:
         page.write(asked.write, blocks)

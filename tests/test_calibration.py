@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from benchmarks.calibration import matrices, page, tables
 from benchmarks.calibration.auditing import draw, outcomes
-from benchmarks.calibration.journal import Journal
+from benchmarks.calibration.journal import TRIALS, Journal
 from benchmarks.calibration.kinds import BY_NAME, KINDS
 from benchmarks.calibration.rates import Rate
 from benchmarks.calibration.shapes import (
@@ -99,19 +99,19 @@ def test_without_a_layer_nothing_is_known():
 
 def test_a_journal_goes_on_where_it_was_interrupted(tmp_path):
     path = tmp_path / "deep" / "calibration.jsonl"
-    Journal.open(path).add({"ours|Gaussian|64x64|0": [{"evals": 64}]})
+    Journal.open(path, TRIALS).add({"ours|Gaussian|64x64|0": [{"evals": 64}]})
     with path.open("a") as file:
         file.write('{"ours|Gaussian|64x64|1": [{"ev')  # the process was ended here
-    journal = Journal.open(path)
+    journal = Journal.open(path, TRIALS)
     assert journal.found == {"ours|Gaussian|64x64|0": [{"evals": 64}]}
     journal.add({"ours|Gaussian|64x64|1": []})
-    assert len(Journal.open(path).found) == 2
+    assert len(Journal.open(path, TRIALS).found) == 2
 
 
 def test_a_journal_of_other_code_is_begun_anew(tmp_path):
     path = tmp_path / "calibration.jsonl"
     path.write_text('{"code": "another"}\n{"ours|Gaussian|64x64|0": []}\n')
-    assert not Journal.open(path).found
+    assert not Journal.open(path, TRIALS).found
 
 
 def test_tables_replace_what_stands_between_their_marks(tmp_path):
@@ -132,8 +132,8 @@ def test_the_page_has_a_place_for_every_table(tmp_path):
 
 @pytest.mark.wide
 def test_a_quick_run_fills_the_tables(tmp_path):
-    script, found = ROOT / "benchmarks" / "calibrate.py", tmp_path / "found.jsonl"
-    command: list[str | Path] = [sys.executable, script, "--quick", "--results", found]
+    script = ROOT / "benchmarks" / "calibrate.py"
+    command: list[str | Path] = [sys.executable, script, "--quick", "--results", tmp_path]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
     assert re.search(r"^\| any of these \| 0 / \d+", said, re.MULTILINE)
     assert re.search(r"^\| × 0.1 \| `scale_collapse` \| 1 / 1 \| 2 / 2", said, re.MULTILINE)

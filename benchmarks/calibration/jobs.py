@@ -47,17 +47,21 @@ def referred(shapes: Sequence[Dims], scale: float) -> Iterator[Job]:
         fitting = tuple(filter(kind.fits, shapes))
         for number in range(max(1, round(scale * REFERENCE_DRAWS))):
             keys = tuple(reference_key(kind, dims, number) for dims in fitting)
-            yield Job(float("inf"), keys, partial(_referred, kind.name, fitting, number))
+            yield Job(1e9, keys, partial(_referred, kind.name, fitting, number))
 
 
-def real(data: Path, *, with_reference: bool) -> Iterator[Job]:
-    """Every real model alone, against its baseline, and by the reference."""
+def real(data: Path) -> Iterator[Job]:
+    """Every real model alone, and against its baseline."""
     for name in trained.models(data):
-        yield Job(1e9, (f"alone|{name}",), partial(_trained, data, name))
+        yield Job(1e9, (f"alone|{name}",), partial(_alone, data, name))
         if name in trained.BASELINES:
             yield Job(1e9, (f"compared|{name}",), partial(_compared, data, name))
-        if with_reference:
-            yield Job(float("inf"), (f"flags|{name}",), partial(_flagged, data, name))
+
+
+def real_referred(data: Path) -> Iterator[Job]:
+    """The reference on every real model."""
+    for name in trained.models(data):
+        yield Job(1e9, (f"flags|{name}",), partial(_flagged, data, name))
 
 
 def missing(jobs: Iterator[Job], journal: Journal) -> list[Job]:
@@ -93,7 +97,7 @@ def _referred(kind: str, shapes: tuple[Dims, ...], number: int) -> Found:
     return {key: [asdict(found[key])] if key in found else [] for key in drawn}
 
 
-def _trained(data: Path, name: str) -> Found:
+def _alone(data: Path, name: str) -> Found:
     return {f"alone|{name}": [asdict(one) for one in trained.audit(data, name)]}
 
 

@@ -1,19 +1,19 @@
 """What was found, kept on file so that an interrupted campaign goes on."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-NUMBERS_COME_FROM = (
+TRIALS = tuple(f"benchmarks/calibration/{name}.py" for name in ("kinds", "matrices", "shapes"))
+SAID_BY_REFERENCE = (*TRIALS, "benchmarks/calibration/reference.py")
+SAID_BY_AUDITS = (
+    *(*TRIALS, "benchmarks/calibration/auditing.py", "benchmarks/calibration/trained.py"),
     *(f"auditor/{room}/**/*.py" for room in ("spectral", "metrics", "checks", "policy")),
     *("auditor/records/*.py", "auditor/audit.py", "auditor/changes.py", "auditor/measuring.py"),
-    *(
-        f"benchmarks/calibration/{name}.py"
-        for name in ("auditing", "kinds", "matrices", "reference", "shapes", "trained")
-    ),
 )
 
 Rows = list[dict[str, Any]]
@@ -27,9 +27,9 @@ class Journal:
     found: dict[str, Rows] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, path: Path) -> "Journal":
-        """Read what is on file, as far as this very code made it."""
-        first = json.dumps({"code": _code()})
+    def open(cls, path: Path, sources: Iterable[str]) -> "Journal":
+        """Read what is on file, as far as the code in `sources`, glob patterns, made it."""
+        first = json.dumps({"code": _code(sources)})
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         lines = text.rpartition("\n")[0].splitlines()  # the last may have been cut off
         kept = lines if lines[:1] == [first] else [first]
@@ -47,7 +47,7 @@ class Journal:
             file.write(json.dumps(found) + "\n")
 
 
-def _code() -> str:
-    """Changes with every line that could change an outcome."""
-    paths = sorted(path for pattern in NUMBERS_COME_FROM for path in ROOT.glob(pattern))
+def _code(sources: Iterable[str]) -> str:
+    """Changes with every line of the files."""
+    paths = sorted(path for pattern in sources for path in ROOT.glob(pattern))
     return sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()

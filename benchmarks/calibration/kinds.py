@@ -105,11 +105,12 @@ def _diverged(rng: Rng, dims: Dims) -> Trial:
     return Trial({LAYER: array})
 
 
+SHIFTED = "Gaussian with a mean"  # one spike a slice is the mean's
 INDEPENDENT: Mapping[str, Make] = {
     "Gaussian": matrices.gaussian,
     "uniform": matrices.uniform,
     "truncated Gaussian": matrices.truncated,
-    "Gaussian with a mean": matrices.shifted,
+    SHIFTED: matrices.shifted,
 }
 HEAVY = matrices.power_law(3.0)
 ALIKE = partial(matrices.spiked, strength=4.0)

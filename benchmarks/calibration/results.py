@@ -1,13 +1,14 @@
 """What is on file, sorted by where it comes from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from benchmarks.calibration.auditing import Outcome
 from benchmarks.calibration.journal import Journal, Rows
 from benchmarks.calibration.kinds import BY_NAME, Kind
 from benchmarks.calibration.reference import Flags
-from benchmarks.calibration.shapes import CLASSES, dims_of, num_evals, size_class
+from benchmarks.calibration.shapes import CLASSES, Dims, dims_of, num_evals, size_class
 
 PARTS = ("ours", "reference", "alone", "compared", "flags")
 SIZES = tuple(reversed(CLASSES))
@@ -16,11 +17,16 @@ DECIDED = SIZES[1:]  # those in which a layer can be called random-like
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """An outcome, with the kind and class of size it belongs to."""
+    """An outcome, with the kind and shape it belongs to."""
 
     kind: Kind
-    size: str
+    dims: Dims
     outcome: Outcome
+
+    @property
+    def size(self) -> str:
+        """Its class, by the shape: a layer that was skipped has no eigenvalues."""
+        return size_class(num_evals(self.dims))
 
     def says(self, check: str) -> bool:
         """Whether a check has a finding here that counts in the gate."""
@@ -55,10 +61,10 @@ class Results:
         return tuple(one for one in self.layers if one.kind.name in names and one.size in sizes)
 
 
-def sort(journal: Journal) -> Results:
-    """Put every line of the journal where it belongs."""
+def sort(found: Iterable[Journal]) -> Results:
+    """Put every line of the journals where it belongs."""
     parts: dict[str, dict[str, Rows]] = {part: {} for part in PARTS}
-    for key, rows in journal.found.items():
+    for key, rows in chain.from_iterable(journal.found.items() for journal in found):
         part, _, rest = key.partition("|")
         parts[part][rest] = rows
     ours = {key: _layers(key, rows) for key, rows in parts["ours"].items()}
@@ -77,5 +83,4 @@ def sort(journal: Journal) -> Results:
 
 def _layers(key: str, rows: Rows) -> tuple[Layer, ...]:
     kind, shape, _ = key.split("|")
-    size = size_class(num_evals(dims_of(shape)))
-    return tuple(Layer(BY_NAME[kind], size, Outcome.of(row)) for row in rows)
+    return tuple(Layer(BY_NAME[kind], dims_of(shape), Outcome.of(row)) for row in rows)

@@ -1,12 +1,13 @@
 """What was found, as the tables of the page."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from auditor.policy import LEVELS
 from auditor.records import Level
 from benchmarks.calibration import reference
 from benchmarks.calibration.auditing import POLICY
-from benchmarks.calibration.kinds import BY_NAME, KINDS, Kind
+from benchmarks.calibration.kinds import BY_NAME, KINDS, SHIFTED, Kind
 from benchmarks.calibration.rates import Rate, rate, share, table
 from benchmarks.calibration.results import DECIDED, SIZES, Layer, Results
 
@@ -34,7 +35,8 @@ def spikes(results: Results) -> str:
     """Layers with an eigenvalue beyond the bulk that the mean does not explain."""
 
     def found(layer: Layer) -> bool:
-        return layer.outcome.spikes > float("mean" in layer.kind.name)
+        explained = math.prod(layer.dims[2:]) if layer.kind.name == SHIFTED else 0
+        return layer.outcome.spikes > explained
 
     rows = [
         [kind.name, *_by_size(results, [kind], found), *_at_most(_large(results, [kind], found))]
