@@ -43,7 +43,7 @@ def audit() -> Schema:
                 "decision": {"type": "null"},
                 "gate": _list(_condition()),
                 "counts": _counts(),
-                **_table(Settings()),
+                **_table(),
                 "comparison": _maybe(_comparison()),
                 "trend": _list(_trend()),
                 "findings": _list(_finding()),
@@ -60,7 +60,7 @@ def analysis() -> Schema:
     return {
         "$schema": DIALECT,
         "title": "Auditor analysis",
-        **_object({**_table(ALWAYS), "analyzer": _analyzer()}),
+        **_object({**_table(), "analyzer": _analyzer()}),
     }
 
 
@@ -130,22 +130,22 @@ def _counts() -> Schema:
     return _object({**dict.fromkeys(numbers, COUNT), "findings": origins})
 
 
-def _table(settings: Settings) -> dict[str, Schema]:
+def _table() -> dict[str, Schema]:
     row = _object({"mean": NUMBER, "median": NUMBER, "p5": NUMBER, "p95": NUMBER, "n": COUNT})
     skip = _object({"name": TEXT, "shape": _list(COUNT), "reason": TEXT})
-    return {"summary": _map(row), "layers": _list(_layer(settings)), "skipped": _list(skip)}
+    return {"summary": _map(row), "layers": _list(_layer()), "skipped": _list(skip)}
 
 
 def _columns(names: Iterable[str]) -> dict[str, Schema]:
     return {name: _maybe(NUMBER) for name in names}
 
 
-def _layer(settings: Settings) -> Schema:
+def _layer() -> Schema:
     columns = {
         metric.name: {**_maybe(NUMBER), "title": metric.label, "description": metric.summary}
         for metric in metrics.ALL
     }
-    always = {metric.name for metric in metrics.columns(settings)}
+    always = {metric.name for metric in metrics.columns(ALWAYS)}
     entry = _tuple(COUNT, COUNT, NUMBER)
     trap = _object({"lambda": NUMBER, "edge": NUMBER, "entries": _list(entry)})
     fixed = {

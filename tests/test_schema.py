@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import auditor
-from auditor import schema
+from auditor import metrics, schema
 from auditor.app import assemble
 from auditor.cli import run
 from auditor.config import Config, load
@@ -246,7 +246,11 @@ def test_a_missing_key_is_found_wherever_it_is(whole):
         "/gate[]/limit",
     } <= places
     assert {"/layers[]/traps[]/edge", "/findings[]/origin", "/weights/globals[]/name"} <= places
-    assert [change.what for change in changed if AUDIT.is_valid(change.document)] == []
+    fine = {change.what for change in changed if AUDIT.is_valid(change.document)}
+    always = {metric.name for metric in metrics.columns(schema.ALWAYS)}
+    assert fine == {f"/layers[]/{metric.name}" for metric in metrics.ALL} & places - {
+        f"/layers[]/{name}" for name in always
+    }
 
 
 def test_an_unknown_key_is_found_wherever_it_is(whole):

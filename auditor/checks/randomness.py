@@ -71,10 +71,10 @@ class CorrelationTraps:
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield a warning per layer with a trap of `min_strength`, information below that."""
         for layer in case.layers:
-            traps = layer.metrics.get("num_traps", 0.0)
-            if not traps >= 1.0:
+            strength = layer.metrics.get("trap_strength", math.nan)
+            traps = layer.metrics.get("num_traps", math.nan)
+            if not (traps >= 1.0 and strength > 0.0):
                 continue
-            strength = layer.metrics["trap_strength"]
             entries = [list(entry) for trap in layer.measured.traps for entry in trap.entries]
             yield Finding(
                 severity=self.severity if strength >= self.min_strength else Severity.INFO,
