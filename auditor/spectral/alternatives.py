@@ -23,6 +23,7 @@ from scipy.optimize import minimize
 from auditor.records import FloatArray
 
 UNIT = math.sqrt(2.0)  # xmin as it is handed over: irrational, so that no data look like counts
+ROUNDING = 1e-9  # of a log-likelihood: a law has to be likelier by more
 BOUNDS = {"alpha": (None, None), "Lambda": (0.0, None)}
 
 
@@ -135,7 +136,7 @@ def _truncated(x: FloatArray) -> Law | None:
             method="Nelder-Mead",
             options={"xatol": 1e-7, "fatol": 1e-11},
         )
-    return law if -cost(found.x) > _power_law(x).sum() else None
+    return law if -cost(found.x) > _power_law(x).sum() + ROUNDING else None
 
 
 def _fit(name: str, x: FloatArray) -> Law:
