@@ -16,18 +16,21 @@ def peak_bytes(tensor: Tensor, settings: Settings, *, pair: bool) -> int:
 
     The tensors as stored and widened, and for what is done to one of them at a time a block,
     5 M² float64 (9 M² and five blocks with `settings.vectors`), and with `settings.randomize`
-    its entries sorted, in random order, and the order.
+    its entries sorted, in random order, and the order. `settings.more_distances` takes the
+    vectors of a pair, and its difference in float64.
     """
     count = math.prod(tensor.shape)
     wide = 0 if tensor.dtype in AS_READ else 4 * count
     entries = 2 * (wide or tensor.nbytes) + 4 * count
     small = _sides(tensor)[0]
-    vectors = VECTORS if settings.vectors else 0
+    more = pair and settings.more_distances
+    difference = 8 * count if more else 0
+    vectors = VECTORS if settings.vectors or more else 0
     return (
         (2 if pair else 1) * (tensor.nbytes + wide)
         + (1 + vectors) * BLOCK_BYTES
         + (SQUARES + vectors) * 8 * small * small
-        + (entries if settings.randomize else 0)
+        + max(entries if settings.randomize else 0, difference)
     )
 
 

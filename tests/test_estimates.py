@@ -32,6 +32,9 @@ def test_types_that_are_widened_count_twice():
 def test_a_baseline_a_twin_and_vectors_come_on_top():
     alone = peak_bytes(tensor(50, 30), PLAIN, pair=False)
     assert peak_bytes(tensor(50, 30), PLAIN, pair=True) == alone + 4 * 1500
+    more = replace(PLAIN, more_distances=True)
+    assert peak_bytes(tensor(50, 30), more, pair=False) == alone
+    assert peak_bytes(tensor(50, 30), more, pair=True) >= alone + 4 * 1500 + 8 * 1500
     twin = peak_bytes(tensor(50, 30), replace(PLAIN, randomize=True), pair=False)
     assert twin == alone + (4 + 4 + 4) * 1500
     assert peak_bytes(tensor(50, 30), replace(PLAIN, vectors=True), pair=False) > alone
