@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import PurePosixPath
 
 from auditor.architecture.building import build
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 MODEL, ADAPTER = "config.json", "adapter_config.json"
 PREFIXES = 3  # dotted parts that a name in a file may have more or less than in the model
+MOST_MODELS = 8  # of one version: text and image encoders, and what lies between them
 NONE: Config = {}
 
 
@@ -76,7 +78,7 @@ def understand(inventory: Inventory) -> Architecture:
     modules = dict(inventory.modules)
     absent: list[Skip] = []
     models = _by_folder(inventory.configs, MODEL)
-    for config in models.values():
+    for config in islice(models.values(), MOST_MODELS):
         tensors = [one for one in inventory.tensors if _nearest(models, one) is config]
         if model_type(config) and _matters(config, tensors):
             built = build(json.dumps(config, sort_keys=True))
@@ -100,7 +102,7 @@ def match(tensors: Iterable[Tensor], modules: Mapping[str, Module]) -> dict[str,
     ends |= whole
     found = {}
     for tensor in tensors:
-        name = tensor.name.removeprefix(f"{tensor.file}:")
+        name = plain_name(tensor.name.removeprefix(f"{tensor.file}:"))
         known = next((ends[end] for end in (name, *_ends(name)) if ends.get(end)), "")
         if known and modules[known].shape == tensor.shape:
             found[tensor.name] = known
@@ -128,10 +130,13 @@ def _matters(config: Config, tensors: Iterable[Tensor]) -> bool:
 
 
 def _is_ambiguous(tensor: Tensor) -> bool:
-    """Whether it may be a grouped or transposed convolution, or a stack of matrices."""
-    sides = [side for side in tensor.shape if side != 1]
-    is_told = is_embedding(tensor.name) or is_stack(tensor.name, tensor.shape)
-    return len(tensor.shape) >= 3 and len(sides) >= 2 and not is_told
+    """Whether it may be a grouped or transposed convolution, or a stack of matrices.
+
+    Kernels of one channel are taken for depthwise, of three for the first of a vision model.
+    """
+    if len(tensor.shape) < 3 or tensor.shape[1] in (1, 3) or tensor.shape[0] == 1:
+        return False
+    return not is_embedding(tensor.name) and not is_stack(tensor.name, tensor.shape)
 
 
 def _by_folder(files: Mapping[str, bytes], kind: str) -> dict[PurePosixPath, Config]:

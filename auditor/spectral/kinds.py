@@ -20,7 +20,8 @@ HEADS = frozenset(
     | {"embed_out", "final_fc", "output_layer", "prediction_head"}
 )
 EMBEDDINGS = frozenset(
-    {"wte", "wpe", "shared", "emb", "embed_tokens", "embed_positions", "tok_emb", "pos_emb"}
+    {"wte", "wpe", "shared", "emb", "embed_in", "embed_tokens", "embed_positions"}
+    | {"tok_emb", "pos_emb"}
     | {"cls_token", "dist_token", "mask_token"}
 )
 EMBEDDING_ENDS = ("embed", "embedding", "embeddings")

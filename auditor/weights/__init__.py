@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from hashlib import sha256
+from itertools import islice
 from typing import BinaryIO
 
 from auditor.errors import SourceError, UsageError, WeightsError, translate
@@ -50,6 +51,7 @@ READERS: tuple[Format, ...] = (  # the last one takes every file
     UNSUPPORTED,
 )
 CHUNK = 8 << 20  # bytes hashed at a time
+MOST_CONFIGS = 32
 CONFIG_LIMIT = 8 << 20  # bytes of a configuration; the longest known, a list of classes, has 2
 
 
@@ -85,10 +87,8 @@ def opened(files: Sequence[SourceFile], where: str) -> Iterator[Inventory]:
 
 def _configs(files: Sequence[SourceFile]) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of every JSON configuration; one that cannot be had is only noted."""
-    for file in files:
-        is_wanted = file.role is Role.CONFIG and file.name.lower().endswith(".json")
-        if not is_wanted or file.size > CONFIG_LIMIT:
-            continue
+    named = (file for file in files if file.role is Role.CONFIG and file.size <= CONFIG_LIMIT)
+    for file in islice((file for file in named if file.name.endswith(".json")), MOST_CONFIGS):
         try:
             with file.open() as handle:
                 yield file.name, handle.read(CONFIG_LIMIT)
