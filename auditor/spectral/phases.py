@@ -119,9 +119,7 @@ class _Evidence:
             return ""
         light = "weakly" if tail.alpha >= MODERATE else "moderately"
         degree = "very" if tail.alpha < OVERTRAINED else light
-        return (
-            f"{degree} heavy-tailed: α {tail.alpha:.2f} [{ends.lo:.2f}, {ends.hi:.2f}], p {p:.2f}"
-        )
+        return f"{degree}, with α {tail.alpha:.2f} [{ends.lo:.2f}, {ends.hi:.2f}] and p {p:.2f}"
 
     def apart(self) -> str:
         return self._spikes() if self.gap > GAP else ""

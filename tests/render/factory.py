@@ -129,7 +129,7 @@ def layer(
         found["num_traps"] = float(len(traps))
         found["trap_strength"] = max(trap.eigenvalue / trap.edge for trap in traps)
     drawn = spectrum(values, twin)
-    reason = f"moderately heavy-tailed: α {alpha:.2f}, p 0.42"
+    reason = f"moderately, with α {alpha:.2f} and p 0.42"
     phase = Phase("heavy-tailed" if 1.0 < alpha < 6.0 else "bulk-decay", reason)
     measured = Measurement("success", 2 * m, m, m, found, tuple(traps), drawn, phase)
     return record(name, index, (2 * m, m), measured)

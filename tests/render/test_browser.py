@@ -137,7 +137,7 @@ def test_filter_and_order_live_in_the_address(show):
     page.get_by_role("button", name="α [95 %]").click()
     page.get_by_role("button", name="α [95 %]").click()
     seen = page.locator("#layers tbody:visible summary").all_inner_texts()
-    alphas = page.locator("#layers tbody:visible td:nth-child(5)").all_inner_texts()
+    alphas = page.locator("#layers tbody:visible td:nth-child(6)").all_inner_texts()
     assert 0 < len(seen) < 224
     assert all("down_proj" in name for name in seen)
     values = [float(text.split()[0]) for text in alphas]

@@ -72,7 +72,7 @@ def test_a_heavy_tail_says_how_heavy(power, degree, rng):
     values = (1.0 - (np.arange(400) + 0.5) / 400) ** (-1.0 / power)
     found = phase(with_spectrum(rng, 500, values))
     assert found.name == "heavy-tailed"
-    assert found.reason.startswith(f"{degree} heavy-tailed: α ")
+    assert found.reason.startswith(f"{degree}, with α ")
 
 
 def test_merely_heavy_tailed_entries_are_heavy_tailed_and_not_random(rng):
