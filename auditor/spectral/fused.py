@@ -5,7 +5,7 @@ heads, which no shape tells, says which rows are whose.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,8 @@ class Heads:
     queries: int  # heads
     keys: int  # heads of the keys, and as many of the values
     size: int  # of a head
-    layout: str = "apart"  # all queries, all keys, all values; "turns": by head; "unknown"
+    layout: str = ""  # "apart": all queries, all keys, all values; "turns": by head;
+    # "unknown"; empty: apart, as nearly all have it, unless the name says nothing of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,12 @@ def find_split(name: str, shape: Sequence[int], heads: Iterable[Heads]) -> Split
     """
     if not is_fused(name) or len(shape) != 2:
         return None
-    known = tuple(heads)
+    known = tuple(replace(one, layout=one.layout or _usual(name)) for one in heads)
     axes = (1, 0) if "c_attn" in name else (0, 1)  # as `Conv1D` of GPT-2 has it, as all others
     found = (_fitting(one, shape[axis], axis) for axis in axes for one in known)
     split = next((one for one in found if one), None)
-    if split or any(one.layout == "unknown" for one in known):
-        return split
-    return _thirds(name, shape, axes)
+    is_plain = all(one.layout == "apart" for one in known) and _usual(name) == "apart"
+    return split or (_thirds(shape, axes) if is_plain else None)
 
 
 def split(matrix: Matrix, where: Split) -> tuple[Matrix, Matrix, Matrix]:
@@ -80,10 +80,13 @@ def _fitting(heads: Heads, length: int, axis: int) -> Split | None:
     return Split(axis, turns, (query, key, key))
 
 
-def _thirds(name: str, shape: Sequence[int], axes: tuple[int, int]) -> Split | None:
-    """Three equal parts, where shape and name leave no other reading."""
-    if "query_key_value" in name:
-        return None
+def _usual(name: str) -> str:
+    """How projections of this name are laid out by all models that have them."""
+    return "unknown" if "query_key_value" in name else "apart"
+
+
+def _thirds(shape: Sequence[int], axes: tuple[int, int]) -> Split | None:
+    """Three equal parts, where the shape leaves no other reading."""
     for axis in axes:
         third = shape[1 - axis]
         if shape[axis] == 3 * third:

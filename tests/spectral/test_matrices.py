@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from auditor.records import Layer, Skip
+from auditor.records import Layer, Module, Settings, Skip
+from auditor.spectral.fused import Split
 from auditor.spectral.kinds import block, order
-from auditor.spectral.matrices import cut
+from auditor.spectral.matrices import cut, divide
 from tests.spectral import oracles
 
 Array = NDArray[Any]
@@ -175,6 +176,70 @@ def test_a_shape_made_to_need_a_million_decompositions_is_one_matrix(name):
 @pytest.mark.parametrize("shape", [(0, 3, 0), (3, 0, 2, 2), (1, 0), (0,)])
 def test_empty_tensors_of_any_shape_are_skipped(shape):
     assert skip("conv.weight", np.ones(shape, np.float32)).reason == "empty"
+
+
+@pytest.mark.parametrize("shape", [(8, 3, 5), (8, 3, 2, 2), (8, 3, 1, 2, 2)])
+@pytest.mark.parametrize("groups", [2, 4])
+def test_a_grouped_convolution_is_a_matrix_for_each_group_and_position(shape, groups):
+    w = numbered(*shape)
+    found = cut("conv.weight", w, "float32", Module("conv2d", shape, groups=groups))
+    assert isinstance(found, Layer)
+    wanted = [
+        group[(slice(None), slice(None), *position)]
+        for group in np.split(w, groups)
+        for position in np.ndindex(*shape[2:])
+    ]
+    assert len(found.slices) == len(wanted)
+    for matrix, expected in zip(found.slices, wanted, strict=True):
+        assert np.shares_memory(matrix, w)
+        np.testing.assert_array_equal(matrix, expected)
+
+
+def test_groups_that_do_not_divide_the_rows_are_not_believed():
+    w = numbered(8, 3, 2, 2)
+    found = cut("conv.weight", w, "float32", Module("conv2d", (8, 3, 2, 2), groups=3))
+    assert isinstance(found, Layer)
+    assert [m.shape for m in found.slices] == [(8, 3)] * 4
+
+
+def test_a_parameter_of_no_convolution_is_a_stack_of_matrices():
+    w = numbered(1, 3, 4, 5)
+    found = cut("bias_table", w, "float32", Module("other", (1, 3, 4, 5)))
+    assert isinstance(found, Layer)
+    np.testing.assert_array_equal(np.stack(found.slices), w[0])
+    scale = cut("weight_g", numbered(1, 1, 8), "float32", Module("other", (1, 1, 8)))
+    assert isinstance(scale, Skip)
+    assert scale.reason == "vector"
+
+
+def test_one_bias_for_each_expert_is_no_matrix():
+    found = skip("mlp.experts.gate_up_proj_bias", numbered(4, 6))
+    assert (found.reason, found.read) == ("vector", True)
+
+
+def test_without_pooling_every_slice_is_a_layer():
+    found = layer("conv.weight", numbered(4, 3, 2, 2))
+    parts = divide(found, Settings(pool=False))
+    assert [part.name for part in parts] == [f"conv.weight[{i}]" for i in range(4)]
+    for part, matrix in zip(parts, found.slices, strict=True):
+        assert (part.kind, part.shape) == ("conv2d", (4, 3, 2, 2))
+        np.testing.assert_array_equal(part.slices[0], matrix)
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(pool=False), Settings(split_qkv=True)])
+def test_a_tensor_of_one_matrix_keeps_its_name(settings):
+    found = layer("fc1.weight", numbered(4, 3))
+    assert divide(found, settings) == (found,)
+
+
+def test_query_key_and_value_are_layers_on_request():
+    found = layer("h.0.attn.c_attn.weight", numbered(3, 9))
+    fused = Split(1, 1, (3, 3, 3))
+    assert divide(found, Settings(), fused) == (found,)
+    parts = divide(found, Settings(split_qkv=True), fused)
+    assert [part.name[-3:] for part in parts] == ["[q]", "[k]", "[v]"]
+    assert {(part.kind, part.shape) for part in parts} == {("dense", (3, 3))}
+    np.testing.assert_array_equal(np.hstack([p.slices[0] for p in parts]), found.slices[0])
 
 
 # --- names --------------------------------------------------------------------------------
