@@ -57,7 +57,8 @@ def interval(values: FloatArray, fit: TailFit, *, n: int, settings: Settings) ->
         return logs[np.sort(drawn, axis=1)]
 
     refits = _refits(data, resamples, settings.bootstrap)
-    found = np.concatenate([tails.alphas[~np.isnan(tails.alphas)] for tails in refits])
+    found = np.concatenate([np.empty(0), *(tails.alphas for tails in refits)])
+    found = found[~np.isnan(found)]
     sd = float(found.std(ddof=1)) if found.size > 1 else math.nan
     half = Z95 * (fit.sigma if math.isnan(sd) else max(fit.sigma, sd))
     return Interval(lo=fit.alpha - half, hi=fit.alpha + half, sd=sd)

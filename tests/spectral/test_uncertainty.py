@@ -52,10 +52,11 @@ def test_another_seed_draws_another_bootstrap(rng):
     assert interval(x, fitted(x), n=x.size, settings=other).sd != first.sd
 
 
-def test_interval_without_resamples_rests_on_the_standard_error(rng):
+@pytest.mark.parametrize("bootstrap", [0, 1])
+def test_interval_without_resamples_rests_on_the_standard_error(bootstrap, rng):
     x = oracles.pareto(rng, 100, 2.5)
     fit = fitted(x)
-    found = interval(x, fit, n=x.size, settings=replace(OURS, bootstrap=1))
+    found = interval(x, fit, n=x.size, settings=replace(OURS, bootstrap=bootstrap))
     assert math.isnan(found.sd)
     assert found.hi == pytest.approx(fit.alpha + 1.96 * fit.sigma)
 
