@@ -13,7 +13,9 @@ from auditor.metrics import capacity, determinant, randomness, tail, vectors
 from auditor.metrics.base import Metric
 from auditor.records import Settings
 
-FULL = Settings(detX=True, vectors=True, cumulants=True)
+FULL = Settings(
+    fix_fingers="clip_xmax", goodness_of_fit=True, detX=True, vectors=True, cumulants=True
+)
 FAMILIES = [i.name for i in pkgutil.iter_modules(metrics.__path__) if i.name != "base"]
 
 
@@ -48,7 +50,7 @@ def test_is_explained(metric):
 
 
 def test_every_column_is_there_for_some_settings():
-    everything = (FULL, replace(FULL, convention="weightwatcher"))
+    everything = (FULL, replace(FULL, fit="TPL"), replace(FULL, convention="weightwatcher"))
     assert set().union(*map(names, everything)) == of(metrics.ALL)
 
 
@@ -56,6 +58,9 @@ def test_every_column_is_there_for_some_settings():
     ("without", "missing"),
     [
         ({"bootstrap": 0}, tail.INTERVAL_METRICS),
+        ({"fit": "TPL"}, tail.INTERVAL_METRICS),
+        ({"goodness_of_fit": False}, tail.RATIO_METRICS),
+        ({"fix_fingers": "xmin_peak"}, tail.FINGER_METRICS),
         ({"mp_fit": False}, randomness.BULK_METRICS),
         ({"randomize": False}, (*randomness.TWIN_METRICS, *randomness.OWN_TWIN_METRICS)),
         ({"detX": False}, determinant.METRICS),
