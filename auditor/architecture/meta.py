@@ -41,11 +41,12 @@ def _limit() -> None:
 
 
 def _model(values: dict[str, Any]) -> Any:  # noqa: ANN401
-    import torch  # noqa: PLC0415
     import transformers  # noqa: PLC0415
 
     plain = {key: value for key, value in values.items() if key not in LEFT_OUT}
     config = transformers.CONFIG_MAPPING[plain["model_type"]].from_dict(plain)
+    import torch  # noqa: PLC0415 - only now: for an unknown model it would be in vain
+
     with torch.device("meta"):
         made = _named(transformers, plain.get("architectures"))
         if made is not None:

@@ -143,7 +143,7 @@ def _adapters(tensors: Mapping[str, Tensor], architecture: Architecture) -> Iter
     """Pairs of factors, with the scale that may be stored beside them."""
     for name, down in tensors.items():
         module, up_name, suffix = _counterpart(name)
-        up = tensors.get(up_name)
+        up = tensors.get(up_name) if up_name else None
         shape = lora.product_shape(down.shape, up.shape) if up else None
         if up is None or shape is None:
             continue
