@@ -28,8 +28,9 @@ def columns(settings: Settings) -> tuple[Metric, ...]:
     """The metrics that these settings ask for, in the order of reports.
 
     Intervals need a bootstrap, and a power law that is not truncated. Likelihood ratios, which
-    cost more than all the rest of a small layer, are there with `goodness_of_fit` only. The Marchenko-Pastur bulk and the random twin are there
-    where they are switched on; what is read off the twin differs between the conventions.
+    cost more than all the rest of a small layer, are there with `goodness_of_fit` only. The
+    Marchenko-Pastur bulk and the random twin are there where they are switched on; what is
+    read off the twin differs between the conventions.
     """
     ours = settings.convention == "auditor"
     tables = (
