@@ -66,7 +66,7 @@ def audit(versions: tuple[Path, Path], **options: object) -> dict[str, Any]:
     config = Config(
         sources=(Plugin("folder", {"root": "models"}),),
         policy="strict",
-        analysis=Options(**options),
+        analysis=Options.model_validate(options),
     )
     request = Request(str(versions[1]), config, baseline=str(versions[0]))
     found: dict[str, Any] = json.loads(json.dumps(audited(request, quiet)[1], allow_nan=False))
