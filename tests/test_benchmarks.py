@@ -23,11 +23,21 @@ def test_every_benchmark_explains_itself(script):
 
 
 @pytest.mark.wide
-def test_measuring_is_set_against_a_floor_of_the_same_run():
+def test_measuring_is_set_against_the_reference_and_against_what_it_must_reach():
     (script,) = (path for path in SCRIPTS if path.name == "measure.py")
-    said = execute(script, "--only", "resnet20", "--repeat", "1")
-    rows = [line for line in said.splitlines() if line.startswith("resnet20")]
-    assert [row.split()[1] for row in rows] == ["trained", "random"]
-    matrices = 19 * 9 + 1  # a matrix for each of 9 kernel positions, and the classifier
-    assert all(int(row.split()[2]) == matrices for row in rows)
-    assert all(len(re.findall(r"[0-9.]+×", row)) == 3 for row in rows)
+    rows = ("bootstrap", "import-resnet20")
+    said = execute(script, "--only", *rows, "--repeat", "1").splitlines()[1:]
+    ratios = {line.split()[0]: re.findall(r"[0-9.]+ × (.+) \(([≤≥] [0-9]+)", line) for line in said}
+    assert ratios == {
+        "bootstrap": [("one fit of the reference", "≤ 60")],
+        "import-resnet20": [("as fast as the reference", "≥ 1")],
+    }
+
+
+@pytest.mark.wide
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the peak of a process")
+def test_peak_memory_stays_within_the_estimate():
+    (script,) = (path for path in SCRIPTS if path.name == "memory.py")
+    said = execute(script, "--only", "tall", "square vectors").splitlines()[1:]
+    assert len(said) == 2
+    assert all(re.search(r"peak +[0-9]+, estimate +[0-9]+$", line) for line in said)

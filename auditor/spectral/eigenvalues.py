@@ -1,7 +1,7 @@
 """From matrices to their eigenvalues, and no further."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,7 @@ def _stacked(group: Sequence[Matrix], solve: Eigensolver, dtype: np.dtype[Any]) 
     exponents = np.array([_exponent(matrix, dtype) for matrix in group])
     stack = np.empty((len(group), *group[0].shape), dtype)
     for place, matrix, exponent in zip(stack, group, exponents, strict=True):
-        place[...] = _scaled(matrix, exponent)
+        place[...] = _scaled(matrix, exponent, dtype)
     tall = stack if stack.shape[1] >= stack.shape[2] else stack.mT
     values = np.maximum(solve(tall.mT @ tall), 0.0)
     is_zero = tall == 0.0
@@ -122,10 +122,10 @@ def _solved(tall: Matrix, exponent: int, solve: Eigensolver, dtype: np.dtype[Any
 
 def _gram(tall: Matrix, exponent: int, dtype: np.dtype[Any]) -> Stack:
     """``X.T @ X``, of blocks at least as high as wide: few sums for many products."""
-    blocks = _blocks(tall, exponent, dtype, max(tall.shape[1], _height(tall, dtype)))
-    total = _squared(next(blocks))
-    for block in blocks:
-        total += _squared(block)
+    height = max(tall.shape[1], _height(tall, dtype))
+    total = np.zeros((tall.shape[1], tall.shape[1]), dtype)
+    for start in range(0, tall.shape[0], height):
+        total += _squared(_scaled(tall[start : start + height], exponent, dtype))
     return total
 
 
@@ -142,10 +142,11 @@ def _resolution(dtype: np.dtype[Any], columns: int) -> float:
 def _squared_singular_values(tall: Matrix, exponent: int, dtype: np.dtype[Any]) -> FloatArray:
     """The same to full precision: singular values of the triangular factor of all blocks."""
     columns = tall.shape[1]
+    height = max(columns // 2, _height(tall, dtype) // 4)
     factor: Stack = np.empty((0, columns), dtype)
-    for block in _blocks(tall, exponent, dtype, max(columns // 2, _height(tall, dtype) // 4)):
-        factor = np.concatenate((factor, block))
-        del block  # of the memory that this takes, a part that counts
+    for start in range(0, tall.shape[0], height):
+        part = tall[start : start + height]
+        factor = np.concatenate((factor, _scaled(part, exponent, dtype)))
         if len(factor) > columns:
             factor = np.asarray(np.linalg.qr(factor, mode="r"))
     singular = np.linalg.svd(factor, compute_uv=False)[::-1].astype(np.float64)
@@ -154,13 +155,8 @@ def _squared_singular_values(tall: Matrix, exponent: int, dtype: np.dtype[Any]) 
 
 
 def _height(tall: Matrix, dtype: np.dtype[Any]) -> int:
+    """Rows of a block."""
     return max(1, BLOCK // int(dtype.itemsize * tall.shape[1]))
-
-
-def _blocks(tall: Matrix, exponent: int, dtype: np.dtype[Any], height: int) -> Iterator[Matrix]:
-    """Blocks of rows, scaled."""
-    for start in range(0, tall.shape[0], height):
-        yield _scaled(tall[start : start + height], exponent).astype(dtype, copy=False)
 
 
 def _exponent(matrix: Matrix, dtype: np.dtype[Any]) -> int:
@@ -171,6 +167,7 @@ def _exponent(matrix: Matrix, dtype: np.dtype[Any]) -> int:
     return max(math.frexp(largest)[1], int(np.finfo(matrix.dtype).minexp) + SPARE)
 
 
-def _scaled(matrix: Matrix, exponent: int) -> Matrix:
+def _scaled(matrix: Matrix, exponent: int, dtype: np.dtype[Any]) -> Matrix:
     """Entries over ``2**exponent``; the matrix itself where that changes nothing."""
-    return matrix if exponent == 0 else matrix * matrix.dtype.type(2.0 ** -int(exponent))
+    part = matrix if exponent == 0 else matrix * matrix.dtype.type(2.0 ** -int(exponent))
+    return part.astype(dtype, copy=False)
