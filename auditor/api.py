@@ -176,5 +176,6 @@ def _row(layer: LayerRecord) -> dict[str, Any]:
         "rf": math.prod(layer.shape[2:]) if layer.kind.startswith("conv") else 1,
         "has_esd": True,
         "status": measured.status,
+        "phase": measured.phase.name if measured.phase else None,
         **measured.metrics,
     }

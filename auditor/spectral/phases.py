@@ -107,8 +107,8 @@ class _Evidence:
     def random(self) -> str:
         if self.s.twin is None or not self.s.twin.random_like:
             return ""
-        distance = self.metrics["rand_distance_density"]
-        return f"its entries in random order explain it: distance {distance:.3f} to its twin"
+        deviation = self.metrics["rand_deviation"]
+        return f"its entries in random order explain it: deviation {deviation:.2f}, at most 1"
 
     def heavy(self) -> str:
         tail, ends = self.s.tail, self.s.interval

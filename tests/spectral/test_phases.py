@@ -83,7 +83,7 @@ def test_merely_heavy_tailed_entries_are_heavy_tailed_and_not_random(rng):
 def test_the_twin_goes_before_alpha(rng):
     found = phase(rng.normal(size=(150, 150)))  # square: its α alone would be 1.5
     assert found.name == "random-like"
-    assert "distance" in found.reason
+    assert "deviation" in found.reason
 
 
 def test_dead_units_and_layers_of_zeros_are_collapsed(rng):
