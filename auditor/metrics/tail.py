@@ -222,11 +222,11 @@ FINGER_METRICS = (
 )
 RATIO_METRICS = (
     Metric(lr_tpl, "Power law : truncated power law"),
-    Metric(lr_tpl_p, "p of that ratio"),
+    Metric(lr_tpl_p, "Power law : truncated power law, p"),
     Metric(lr_lognormal, "Power law : lognormal"),
-    Metric(lr_lognormal_p, "p of that ratio"),
+    Metric(lr_lognormal_p, "Power law : lognormal, p"),
     Metric(lr_exponential, "Power law : exponential"),
-    Metric(lr_exponential_p, "p of that ratio"),
+    Metric(lr_exponential_p, "Power law : exponential, p"),
 )
 METRICS = (
     *FIT_METRICS,
