@@ -154,6 +154,8 @@ def _table(analysis: "Analysis") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from auditor.records import PARTS
+
     table = Table(box=None, header_style="bold")
     table.add_column("layer", no_wrap=True)
     for heading in ("kind", "shape", *SHOWN, "status"):
@@ -171,7 +173,10 @@ def _table(analysis: "Analysis") -> None:
     with console.capture() as shown:
         console.print(table)
     out(shown.get().rstrip("\n"))
-    out(f"{len(analysis.layers)} layers, {len(analysis.skipped)} tensors skipped")
+    skipped = [skip.reason for skip in analysis.skipped if not skip.reason.startswith(PARTS)]
+    left_out = skipped.count("not selected")
+    note = f", {left_out} of them not selected" if left_out else ""
+    out(f"{len(analysis.layers)} layers, {len(skipped)} tensors skipped{note}")
     for failure in analysis.reading.failures:
         out(printable(f"cannot be read whole: {failure.name}: {failure.reason}", 1000))
 

@@ -24,6 +24,7 @@ from auditor.records.findings import (
     Waiver,
 )
 from auditor.records.layers import (
+    PARTS,
     Comparison,
     FloatArray,
     Histogram,
@@ -47,6 +48,7 @@ from auditor.records.versions import (
 )
 
 __all__ = [
+    "PARTS",
     "Audit",
     "Comparison",
     "Condition",

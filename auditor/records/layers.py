@@ -49,9 +49,8 @@ class Layer:
         return self.product() if self.product else self.slices
 
 
-NOT_MATRICES = (  # reasons that say that nothing was left unlooked at
-    *("tied to", "integer index", "not selected", "factor of", "scale of", "zero point of"),
-)
+PARTS = ("factor of", "scale of", "zero point of")  # reasons: it belongs to another layer
+NOT_MATRICES = ("tied to", "integer index", "not selected", *PARTS)  # nothing was left out
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from auditor.document import Document
 from auditor.policy import BASELINE, COVERAGE
+from auditor.records import PARTS
 from auditor.render import listings
 from auditor.render.findings import FindingView, Group, groups
 from auditor.render.layers import Table, phases, table
@@ -207,11 +208,12 @@ def _severities(found: list[Mapping[str, Any]]) -> str:
 def _coverage(document: Document) -> Tile:
     """Matrices analysed of all there are, and what became of the others."""
     counts = document["counts"]
-    matrices = [skip for skip in document["skipped"] if len(skip["shape"]) >= 2]
+    skipped = [s for s in document["skipped"] if not s["reason"].startswith(PARTS)]
+    matrices = [skip for skip in skipped if len(skip["shape"]) >= 2]
     analysed = counts["analysed"]
     total = counts["parameters_total"]
     read = f"{percent(counts['parameters_read'], total)} of their parameters read"
-    reasons = Counter(skip["reason"].partition(":")[0] for skip in document["skipped"])
+    reasons = Counter(skip["reason"].partition(":")[0] for skip in skipped)
     rest = ", ".join(f"{amount} × {reason}" for reason, amount in reasons.most_common(4))
     note = (read if total else "there is no matrix") + (f"; not analysed: {rest}" if rest else "")
     return Tile(f"{analysed:,} of {analysed + len(matrices):,}", "matrices analysed", note)

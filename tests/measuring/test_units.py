@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 import auditor
+from auditor.cli import run
 from auditor.errors import UsageError
 from tests.spectral import oracles
 
@@ -239,3 +240,12 @@ def test_every_tensor_is_accounted_for(names):
     told = [layer.name for layer in analysis.layers if layer.kind != "lora"]
     told += [skip.name for skip in analysis.skipped]
     assert sorted(told) == sorted(names)
+
+
+def test_the_command_line_tells_what_was_not_selected(rng, tmp_path, capsys):
+    down, up = factors(rng)
+    names = ("a.lora_A.weight", "a.lora_B.weight")
+    state = dict(zip(names, (down, up), strict=True)) | {"b.weight": down, "c.bias": up[0]}
+    save_file(state, tmp_path / "model.safetensors")
+    assert run(["analyze", str(tmp_path), "--layers", "a.*", "--layers", "c.*"]) == 0
+    assert "1 layers, 2 tensors skipped, 1 of them not selected" in capsys.readouterr().out
