@@ -74,8 +74,15 @@ def test_settings_choose_columns(without, missing):
     assert names(FULL) - names(replace(FULL, **without)) == of(missing)
 
 
-def test_reference_names_are_all_there():
-    reference = "norm log_norm spectral_norm log_spectral_norm lambda_max stable_rank matrix_rank"
-    reference += " rank_loss weak_rank_loss sv_max sv_min entropy alpha D xmin xmax sigma"
-    reference += " num_pl_spikes alpha_weighted log_alpha_norm"
-    assert set(reference.split()) <= names(Settings(convention="weightwatcher", bootstrap=0))
+@pytest.mark.parametrize("convention", ["auditor", "weightwatcher"])
+def test_the_columns_of_the_field_are_there_in_both_conventions(convention):
+    always = "norm log_norm spectral_norm log_spectral_norm lambda_max stable_rank matrix_rank"
+    always += " rank_loss weak_rank_loss weak_rank_loss_rel sv_max sv_min entropy alpha D xmin"
+    always += " xmax sigma num_pl_spikes alpha_weighted log_alpha_norm alpha_hill"
+    asked = "num_spikes sigma_mp mp_softrank bulk_min bulk_max W_scale max_rand_eval"
+    asked += " rand_distance ww_softrank ww_maxdist num_traps detX_num detX_val ERG_gap"
+    asked += " bulk_mean_vec_entropy tail_var_loc_ratio free_cumulant_1 free_cumulant_4"
+    asked += " log_capacity_heavy log_capacity_gauss"
+    bare = Settings(convention=convention, bootstrap=0, mp_fit=False, randomize=False)
+    assert set(always.split()) <= names(bare)
+    assert set(asked.split()) <= names(replace(FULL, convention=convention)) - names(bare)

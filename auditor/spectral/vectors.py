@@ -15,6 +15,7 @@ from auditor.spectral.distances import positive
 
 BINS = 100
 PADDING = 1e-10  # what the reference adds to every density
+EQUAL = 1e-12  # entries that differ by less than this part of the largest are equal
 BLOCK = 64 * 2**20  # bytes of vectors, and of weights as float64, at a time
 LOWEST_EXPONENT = -1000  # 2**1000 is still finite
 STATISTICS = ("vec_entropy", "loc_ratio", "part_ratio")
@@ -67,8 +68,12 @@ def _of_slice(matrix: Matrix, count: int) -> tuple[FloatArray, FloatArray]:
     for block in _rows(tall, scale):
         gram += block.T @ block
     right = np.linalg.eigh(gram)[1][:, tall.shape[1] - count :]
-    left = [_statistics(_images(tall, scale, part)) for part in _columns(right, tall.shape[0])]
-    return _statistics(right), np.concatenate([np.empty((0, len(STATISTICS))), *left])
+    parts = list(_columns(right, tall.shape[0]))
+    none = np.empty((0, len(STATISTICS)))
+    return (
+        np.concatenate([none, *map(_statistics, parts)]),
+        np.concatenate([none, *(_statistics(_images(tall, scale, part)) for part in parts)]),
+    )
 
 
 def _images(tall: Matrix, scale: float, right: FloatArray) -> FloatArray:
@@ -95,11 +100,18 @@ def _statistics(vectors: FloatArray) -> FloatArray:
     sizes = np.abs(vectors) / np.linalg.norm(vectors, axis=0)
     fourth = np.sqrt(np.sqrt(np.sum(sizes**4, axis=0)))
     localisation = sizes.sum(axis=0) / sizes.max(axis=0)
-    return np.column_stack(([_entropy(size) for size in sizes.T], localisation, 1.0 / fourth))
+    return np.column_stack((_entropies(sizes), localisation, 1.0 / fourth))
 
 
-def _entropy(sizes: FloatArray) -> float:
-    """Entropy of the histogram of a vector's absolute entries, natural logarithm."""
-    density = np.histogram(sizes - sizes.mean(), bins=BINS, density=True)[0] + PADDING
-    p = density / density.sum()
-    return -float(np.sum(p * np.log(p)))
+def _entropies(sizes: FloatArray) -> FloatArray:
+    """Entropy of the histogram of each column, natural logarithm."""
+    rows, columns = sizes.shape
+    lowest, highest = sizes.min(axis=0), sizes.max(axis=0)
+    widths = highest - lowest
+    widths[widths <= EQUAL * highest] = 1.0
+    places = np.minimum((sizes - lowest) * (BINS / widths), BINS - 1).astype(np.intp)
+    places += BINS * np.arange(columns)
+    counts = np.bincount(places.ravel(), minlength=BINS * columns).reshape(columns, BINS)
+    density = counts * (BINS / (rows * widths))[:, np.newaxis] + PADDING
+    p = density / density.sum(axis=1, keepdims=True)
+    return np.asarray(-np.sum(p * np.log(p), axis=1))

@@ -53,6 +53,13 @@ def test_a_vector_of_one_entry_and_one_of_equal_entries_are_the_two_ends(rng):
     assert (loc_spread, part_spread) == pytest.approx((15.0, 15**0.25))
 
 
+def test_a_vector_of_equal_entries_has_no_entropy():
+    w = np.outer(np.ones(40), np.tile([1.0, -1.0], 8))
+    [[entropy, localisation, participation]] = of(w).right
+    assert entropy == pytest.approx(0.0, abs=1e-8)
+    assert (localisation, participation) == pytest.approx((16.0, 2.0))
+
+
 def test_vectors_of_the_null_space_are_left_out(rng):
     w = rng.normal(size=(50, 7)) @ rng.normal(size=(7, 30))
     found = of(w)
