@@ -27,6 +27,7 @@ RANKS = {"matrix_rank", "rank_loss", "weak_rank_loss"}
 FITTED = {"alpha", "D", "xmin", "xmax", "sigma", "num_pl_spikes", "alpha_weighted"}
 NORMS = {"norm", "log_norm", "spectral_norm", "log_spectral_norm", "lambda_max", "stable_rank"}
 DETX = {"detX_num", "detX_val", "ERG_gap"}
+BULK = {"num_spikes", "sigma_mp", "mp_softrank", "bulk_min", "bulk_max", "W_scale"}
 FINGERS = {"num_fingers", "raw_alpha"}
 DEFAULT = SHAPES | RANKS | FITTED | NORMS | {"log_alpha_norm", "entropy", "sv_max", "sv_min"}
 
@@ -44,8 +45,8 @@ LAST = "detX_val where no product is below 1 is the second smallest"
 CLIPPED = "clipping a layer of fewer than 20 eigenvalues fails"
 FAULTS = {
     SV_MIN: {"sv_min"},
-    DEPTHWISE: DEFAULT | DETX | FINGERS,
-    CONV1D: DEFAULT | DETX | FINGERS,
+    DEPTHWISE: DEFAULT | DETX | FINGERS | BULK,
+    CONV1D: DEFAULT | DETX | FINGERS | BULK,
     SWAPPED: {"N", "M"},
     SIGMA: {"sigma"},
     LAST: {"detX_val"},
@@ -91,6 +92,8 @@ def theirs(row: Row, column: str) -> float:
     """The reference's number, nan where it says by -1, 0 or -inf that there is none."""
     undefined = OF_TAIL | FINGERS | {"ERG_gap"} if row["status"] == "failed" else set()
     if column in (undefined | DETX if row["norm"] == 0.0 else undefined):
+        return math.nan
+    if column in BULK and row["sigma_mp"] == -1.0:
         return math.nan
     value = float(row[column])
     return math.nan if value == -math.inf else value

@@ -44,6 +44,22 @@ CONVOLUTIONAL = [
     "ulfd_trajectory/RFB_epoch040",
     "ulfd_trajectory/RFB_epoch499",
 ]
+RESNETS = ["resnet_cifar10/resnet20", "resnet_cifar10/resnet56"]
+RANDOMISED = [
+    "distiller_resnet20/4D_regularized_5Lremoved",
+    "distiller_resnet20/channel_regularized_resnet20",
+    "distiller_resnet20/dense",
+    "dtln/dtln_norm_40h",
+    "kws_mcu/DNN_S",
+    "mlperf_tiny/ad_autoencoder",
+    "mlperf_tiny/ic_resnet8",
+    *RESNETS,
+    "silero_vad/v5_2024-06",
+    "stories260k/stories260K",
+    "ulfd_trajectory/RFB_epoch000",
+    "ulfd_trajectory/RFB_epoch040",
+    "ulfd_trajectory/RFB_epoch499",
+]
 
 
 def weights(data: Path, model: str) -> Tensors:

@@ -8,14 +8,20 @@ import pytest
 
 from auditor.audit import measure
 from auditor.spectral.powerlaw import REFERENCE_CUT, REFERENCE_SMALL
-from tests.parity.agreement import BARE, DEFAULT, DETX, FINGERS, disagreements, layers
-from tests.parity.golden import CONVOLUTIONAL, DISTILLER, MODELS, table, weights
+from tests.parity.agreement import BARE, BULK, DEFAULT, DETX, FINGERS, disagreements, layers
+from tests.parity.golden import (
+    CONVOLUTIONAL,
+    DISTILLER,
+    MODELS,
+    RANDOMISED,
+    RESNETS,
+    table,
+    weights,
+)
 
 pytestmark = pytest.mark.data
 
-
 SLICES = replace(BARE, pool=False)
-RESNETS = ["resnet_cifar10/resnet20", "resnet_cifar10/resnet56"]
 OLD = [*DISTILLER, *RESNETS]
 OPTIONS = {  # as the tables are named: models, settings, columns
     "default": (MODELS, BARE, DEFAULT),
@@ -25,6 +31,7 @@ OPTIONS = {  # as the tables are named: models, settings, columns
     "ww2x_min50": (OLD, replace(SLICES, min_evals=50), DEFAULT),
     "clip_xmax": (MODELS, replace(BARE, fix_fingers="clip_xmax"), DEFAULT | FINGERS),
     "xmin_peak": (MODELS, replace(BARE, fix_fingers="xmin_peak"), DEFAULT - {"xmax"}),
+    "rand_mp": (RANDOMISED, replace(BARE, mp_fit=True), DEFAULT | BULK),
     "plpkg_force": (RESNETS, replace(BARE, xmax="force"), DEFAULT),
 }
 TABLES = [(option, model) for option, (models, *_) in OPTIONS.items() for model in models]
