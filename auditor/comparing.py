@@ -67,17 +67,15 @@ class Distances:
     @property
     def removed(self) -> tuple[str, ...]:
         """Layers that only the first has."""
-        skipped = {skip.name for skip in self.analysis.skipped}
-        return tuple(name for name in self.comparison.removed if name not in skipped)
+        return self.comparison.removed
 
     @property
     def uncompared(self) -> tuple[str, ...]:
-        """Matrices that both have and one of them has no spectrum of: not finite, not readable."""
+        """Matrices without a distance: one side has no spectrum, it is not finite or readable."""
         told = {change.name for change in self.comparison.layers} | set(self.added)
-        gone = set(self.comparison.removed)
         return (
             *(layer.name for layer in self.analysis.layers if layer.name not in told),
-            *(skip.name for skip in self.analysis.skipped if skip.is_matrix and skip.name in gone),
+            *(skip.name for skip in self.analysis.skipped if skip.is_matrix),
         )
 
     @property

@@ -61,15 +61,16 @@ def measure_version(inventory: Inventory, baseline: Baseline | None, bench: Benc
     found = Station(bench, architecture, verified, others).outcomes(wanted)
     outcomes = [_unless_tied(outcome, found, architecture) for outcome in found]
     layers = [layer for outcome in outcomes for layer in outcome.layers]
-    comparison = others.compared(outcomes) if others else None
+    skipped = (
+        *(skip for outcome in outcomes for skip in outcome.skips),
+        *(selected(skip, patterns) for skip in inventory.skipped),
+        *architecture.absent,
+        *left_out,
+    )
+    comparison = others.compared(outcomes, skipped) if others else None
     return Measured(
         layers=tuple(replace(layer, index=index) for index, layer in enumerate(layers)),
-        skipped=(
-            *(skip for outcome in outcomes for skip in outcome.skips),
-            *(selected(skip, patterns) for skip in inventory.skipped),
-            *architecture.absent,
-            *left_out,
-        ),
+        skipped=skipped,
         comparison=comparison,
         before=tuple(changed.before for changed in comparison.layers) if comparison else (),
     )

@@ -1,6 +1,6 @@
 """Which layers of a version stand against which of its baseline, and how that adds up."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -76,9 +76,13 @@ class Others:
         found = self.units.get(unit.name)
         return found if found and found.shape == unit.shape else None
 
-    def compared(self, outcomes: Sequence[Outcome]) -> Comparison:
-        """Put the changes together; layers without a match by name may have been renamed."""
-        groups, shapes = dict(self._groups(outcomes)), self._shapes(outcomes)
+    def compared(self, outcomes: Sequence[Outcome], skipped: Iterable[Skip]) -> Comparison:
+        """Put the changes together; layers without a match by name may have been renamed.
+
+        What the version has and skips, such as a mask, neither came nor went.
+        """
+        here = {skip.name for skip in skipped}
+        groups, shapes = dict(self._groups(outcomes)), self._shapes(here)
         matching = match({name: group.shape for name, group in groups.items()}, shapes)
         wanted = {groups[name].shape for name in matching.added}
         candidates = [name for name in matching.removed if shapes[name] in wanted]
@@ -115,12 +119,10 @@ class Others:
             elif found.layers:
                 yield found.unit.name, _Group(found.unit.shape, found.digest, found.layers)
 
-    def _shapes(self, outcomes: Iterable[Outcome]) -> dict[str, tuple[int, ...]]:
-        """Of the baseline's names, without those that only are another name here."""
+    def _shapes(self, skipped: Container[str]) -> dict[str, tuple[int, ...]]:
+        """Of the baseline's matrices, without those that are still here and have no spectrum."""
         known: Mapping[str, Unit | LayerRecord] = self.units or self.layers
-        skips = (skip for outcome in outcomes for skip in outcome.skips)
-        tied = {skip.name for skip in skips if skip.reason.startswith("tied to")}
-        sides = {name: one.shape for name, one in known.items() if name not in tied}
+        sides = {name: one.shape for name, one in known.items() if name not in skipped}
         return {name: shape for name, shape in sides.items() if len(shape) >= 2}
 
     def _digest(self, name: str) -> str:
