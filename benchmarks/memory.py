@@ -129,7 +129,7 @@ def child(folder: Path, given: Mapping[str, Any]) -> None:
 
 def run(case: Case) -> tuple[int, int]:
     """Peak and estimate of a case."""
-    small = Case((64,) * len(case.shape), case.dtype, layers=2)
+    small = Case(tuple(min(side, 64) for side in case.shape), case.dtype, layers=2)
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "small").mkdir()
