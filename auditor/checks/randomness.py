@@ -8,6 +8,12 @@ from typing import ClassVar
 from auditor.checks.base import Case
 from auditor.records import Finding, LayerRecord, Severity
 
+NORMAL = 3.0  # kurtosis of normal entries: those of every usual initialisation have no more
+TRAINED = (
+    "Shuffling the layer's entries gives the same spectrum, but no initialisation draws entries "
+    "with such tails. It was trained, and what it learned does not show in its spectrum."
+)
+
 
 def is_random_like(layer: LayerRecord) -> bool:
     """Whether the layer cannot be told from its random twin: then α says nothing about it."""
@@ -31,22 +37,38 @@ class RandomLike:
     needs: ClassVar[str] = "random_like"
 
     min_evals: int = 50
+    max_errors: float = 3.0
 
     def __call__(self, case: Case) -> Iterator[Finding]:
-        """Yield one finding per layer with at least `min_evals` eigenvalues."""
+        """Yield one finding per layer with at least `min_evals` eigenvalues.
+
+        It is information where the tails of the entries are heavier than normal ones, by more
+        than `max_errors` standard errors of the kurtosis: no initialisation draws such.
+        """
         for layer in case.layers:
             if is_random_like(layer) and layer.measured.num_evals >= self.min_evals:
-                distance = layer.metrics["rand_distance_density"]
-                yield Finding(
-                    severity=self.severity,
-                    layer=layer.name,
-                    message=f"{layer.name} looks untrained: shuffling its entries changes "
-                    f"nothing, distance to its random twin {distance:.3f}",
-                    rule="no spike its mean does not explain, and as close to its random twins "
-                    "as they are to each other",
-                    value=distance,
-                    evidence={"num_spikes": layer.metrics.get("num_spikes", math.nan)},
-                )
+                yield self._finding(layer)
+
+    def _finding(self, layer: LayerRecord) -> Finding:
+        distance = layer.metrics["rand_distance_density"]
+        kurtosis = layer.metrics.get("kurtosis", math.nan)
+        limit = NORMAL + self.max_errors * math.sqrt(24.0 / layer.parameters)
+        trained = kurtosis > limit
+        looks = "was trained, but looks random" if trained else "looks untrained"
+        return Finding(
+            severity=Severity.INFO if trained else self.severity,
+            layer=layer.name,
+            message=f"{layer.name} {looks}: shuffling its entries changes nothing, distance to "
+            f"its random twin {distance:.3f}, kurtosis {kurtosis:.2f}",
+            rule="no spike its mean does not explain, as close to its random twin as chance "
+            f"brings it, and entries of a kurtosis of {limit:.2f} at most",
+            value=distance,
+            evidence={
+                "num_spikes": layer.metrics.get("num_spikes", math.nan),
+                "kurtosis": kurtosis,
+            },
+            meaning=TRAINED if trained else "",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

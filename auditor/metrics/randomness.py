@@ -169,11 +169,20 @@ def rand_deviation(s: Spectrum) -> float:
 def random_like(s: Spectrum) -> float:
     """1 where entries in random order explain the spectrum, 0 where they do not.
 
-    Such a layer is untrained, whatever its power law says. Undefined below 50 eigenvalues.
+    Its power law then says nothing, whatever its exponent. Undefined below 50 eigenvalues.
     """
     if s.twin is None or s.twin.random_like is None:
         return math.nan
     return float(s.twin.random_like)
+
+
+def kurtosis(s: Spectrum) -> float:
+    """Kurtosis of the entries of a random-like layer: 3 normal, 1.8 uniform; ``nan`` elsewhere.
+
+    Training leaves heavier tails than any initialisation draws, also where it leaves no trace
+    in the spectrum: above 3 by more than √(24/entries) explains, the layer was trained.
+    """
+    return s.twin.kurtosis if s.twin else math.nan
 
 
 # --- the bulk of the reference's twin -----------------------------------------------------
@@ -230,6 +239,7 @@ OWN_TWIN_METRICS = (
     Metric(trap_strength, "Trap strength"),
     Metric(rand_deviation, "Deviation from the twin"),
     Metric(random_like, "Random-like"),
+    Metric(kurtosis, "Kurtosis of the entries"),
 )
 REFERENCE_TWIN_METRICS = (
     Metric(rand_num_spikes, "Spikes of the twin", "eigenvalues"),

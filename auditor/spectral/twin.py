@@ -17,6 +17,7 @@ from auditor.records import FloatArray, Matrix, Trap
 from auditor.spectral.eigenvalues import EPS, Eigensolver, spectra
 from auditor.spectral.likeness import Closer, Likeness, compare
 from auditor.spectral.marchenko_pastur import edge
+from auditor.spectral.moments import kurtosis
 from auditor.spectral.shuffle import TOGETHER, Entries, Stack, take_entries
 from auditor.spectral.traps import name_entries
 
@@ -36,6 +37,7 @@ class Twin:
     traps: tuple[Trap, ...] = ()  # strongest first
     mean_shift: float = math.nan  # |mean|/σ·(n·m)^¼, largest over slices
     likeness: Likeness | None = None  # None where it is not decided
+    kurtosis: float = math.nan  # of the entries, where the layer is random-like
     sampled_rows: int | None = None  # made from so many rows of each slice; None: from all
 
     @cached_property
@@ -112,6 +114,7 @@ def random_twin(
         traps=tuple(sorted((t for p in parts for t in p.traps), key=_strength, reverse=True)),
         mean_shift=float(np.fmax.reduce(shifts)),
         likeness=likeness,
+        kurtosis=kurtosis(slices) if likeness and likeness.is_random else math.nan,
         sampled_rows=MAX_ROWS if layer.sampled else None,
     )
 

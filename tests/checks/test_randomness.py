@@ -12,6 +12,19 @@ def test_untrained_layers_are_named_from_fifty_eigenvalues(m, found):
     assert bool(list(RandomLike()(case))) == found
 
 
+@pytest.mark.parametrize(
+    ("kurtosis", "severity"),
+    [(1.8, Severity.WARNING), (3.05, Severity.WARNING), (3.09, Severity.INFO)],
+    ids=["uniform", "normal", "heavier"],
+)
+def test_no_initialisation_has_entries_with_heavy_tails(kurtosis, severity):
+    """Entries of 256 by 128: three standard errors above 3 are 3.08."""
+    untrained = layer("fc", m=128, random_like=1.0, kurtosis=kurtosis)
+    (finding,) = RandomLike()(Case((untrained,)))
+    assert finding.severity is severity
+    assert ("looks untrained" in finding.message) == (severity is Severity.WARNING)
+
+
 def test_a_trained_layer_is_not_random_like():
     assert not list(RandomLike()(Case((layer("fc"),))))
 

@@ -52,6 +52,7 @@ def test_noise_has_the_numbers_of_noise(rng):
     assert found["trap_strength"] < 1.0
     assert found["num_traps"] == 0.0
     assert found["random_like"] == 1.0
+    assert found["kurtosis"] == pytest.approx(3.0, abs=4.0 * math.sqrt(24 / 20_000))
 
 
 def test_a_planted_spike_shows_in_every_column_it_should(rng):
@@ -59,6 +60,7 @@ def test_a_planted_spike_shows_in_every_column_it_should(rng):
     assert found["num_spikes"] == 1.0
     assert found["num_traps"] == 0.0
     assert found["random_like"] == 0.0
+    assert math.isnan(found["kurtosis"])
     # [Benaych-Georges & Nadakuditi 2012]: θ = 10 thresholds becomes λ = (θ² + n)(θ² + m)/θ²
     square = 100.0 * math.sqrt(128 * 96)
     top = (square + 128) * (square + 96) / square
