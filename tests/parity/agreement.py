@@ -32,7 +32,7 @@ FINGERS = {"num_fingers", "raw_alpha"}
 DEFAULT = SHAPES | RANKS | FITTED | NORMS | {"log_alpha_norm", "entropy", "sv_max", "sv_min"}
 
 CLOSE, LOOSE = 1e-9, 1e-6  # relative
-EPS = np.finfo(np.float64).eps
+EPS = float(np.finfo(np.float64).eps)
 EXACT = SHAPES | RANKS | {"num_pl_spikes", "detX_num", "ERG_gap"}
 OF_TAIL = FITTED | {"log_alpha_norm"}  # rests on eigenvalues from xmin up
 
@@ -112,7 +112,8 @@ def is_close(column: str, mine: float, wanted: float, row: Row) -> bool:
     limit = LOOSE if reaches_far else CLOSE
     limit = 0.0 if column in EXACT else limit
     noise = EPS * row["N"] * row["sv_max"] if column == "sv_min" else 0.0
-    return bool(np.isclose(mine, wanted, rtol=limit, atol=noise, equal_nan=True))
+    both_undefined = math.isnan(mine) and math.isnan(wanted)
+    return both_undefined or math.isclose(mine, wanted, rel_tol=limit, abs_tol=noise)
 
 
 def differing(

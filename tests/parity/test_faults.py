@@ -1,6 +1,8 @@
 """Where the reference tool is wrong, it is shown to be, and what we say instead."""
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -79,6 +81,16 @@ def test_where_only_all_eigenvalues_have_a_product_below_one_the_last_is_the_sma
     assert row["detX_val"] == pytest.approx(1.0, rel=1e-5)
 
 
+def test_a_small_layer_has_fingers_like_any_other(reference, rng):
+    weights = rng.normal(size=(200, 9)).astype(np.float32)
+    row, layer = only(reference, weights, fix_fingers="clip_xmax")
+    assert agreement.CLIPPED in faults(layer, row)
+    assert (row["status"], row["alpha"]) == ("failed", -1)
+    found = measure(layer, replace(BARE, fix_fingers="clip_xmax")).measurement.metrics
+    assert found["raw_alpha"] > 1
+    assert found["alpha"] > 1
+
+
 def test_float64_is_read_as_such(reference, rng):
     weights = trained(rng, 50, 12) @ trained(rng, 12, 40)
     row, layer = only(reference, weights)
@@ -136,3 +148,21 @@ def test_what_is_drawn_depends_on_our_seed_alone(reference, rng):
     first = measure(layer, given)
     np.random.seed(2)  # noqa: NPY002
     assert repr(measure(layer, given)) == repr(first)
+
+
+def test_measuring_leaves_the_root_logger_alone_and_warnings_heard():
+    code = """
+import logging, warnings
+import numpy as np
+from auditor.audit import measure
+from auditor.records import Settings
+from auditor.spectral.matrices import cut
+measure(cut("w", np.random.default_rng(0).normal(size=(40, 30)), "float64"), Settings())
+print(logging.root.level == logging.WARNING, logging.root.handlers)
+warnings.warn("heard")
+"""
+    done = subprocess.run(  # noqa: S603 - our own interpreter and code
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True []\n"
+    assert "UserWarning: heard" in done.stderr

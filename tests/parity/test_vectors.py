@@ -13,6 +13,7 @@ import pytest
 from auditor.audit import measure
 from auditor.spectral.vectors import STATISTICS, vector_statistics
 from tests.parity.agreement import BARE, LOOSE, layers
+from tests.parity.golden import weights
 from tests.parity.models import small_model
 
 VECTORS = {
@@ -37,14 +38,26 @@ def split_below(layer, found):
     }
 
 
+def assert_alike(row, layer):
+    found = measure(layer, SETTINGS)
+    ours = [{name: found.measurement.metrics[name] for name in VECTORS}, split_below(layer, found)]
+    theirs = pytest.approx({name: row[name] for name in VECTORS}, rel=LOOSE, nan_ok=True)
+    assert any(columns == theirs for columns in ours), row["longname"]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_agrees_on_every_kind_of_layer(seed, reference):
     model = small_model(seed)
     del model["low_rank.weight"]  # the reference counts any basis of its null space
     for row in reference.analyze(model, vectors=True):
-        layer = layers(model)[row["longname"]]
-        found = measure(layer, SETTINGS)
-        ours = [{name: found.measurement.metrics[name] for name in VECTORS}]
-        ours.append(split_below(layer, found))
-        theirs = pytest.approx({name: row[name] for name in VECTORS}, rel=LOOSE, nan_ok=True)
-        assert any(columns == theirs for columns in ours), row["longname"]
+        assert_alike(row, layers(model)[row["longname"]])
+
+
+@pytest.mark.wide
+@pytest.mark.data
+@pytest.mark.parametrize("model", ["resnet_cifar10/resnet20", "stories260k/stories260K"])
+def test_agrees_on_real_weights(model, reference, data):
+    tensors = weights(data, model)
+    kept = {name: tensors[f"{name}.weight"] for name in layers(tensors)}
+    for row in reference.analyze(kept, vectors=True):
+        assert_alike(row, layers(tensors)[row["longname"]])
