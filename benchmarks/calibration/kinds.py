@@ -49,6 +49,11 @@ def _alone(rng: Rng, dims: Dims, *, make: Make) -> Trial:
     return Trial({LAYER: tensor(rng, dims, make)})
 
 
+def _halved(rng: Rng, dims: Dims, *, make: Make) -> Trial:
+    """Stored in half precision."""
+    return Trial({LAYER: tensor(rng, dims, make).astype(np.float16)})
+
+
 def _retrained(rng: Rng, dims: Dims, *, make: Make) -> Trial:
     """The same from another seed."""
     return Trial({LAYER: tensor(rng, dims, make)}, {LAYER: tensor(rng, dims, make)})
@@ -119,6 +124,7 @@ KINDS: tuple[Kind, ...] = (
         Kind(name, "null", partial(_alone, make=make), "random_like", share=1.0)
         for name, make in INDEPENDENT.items()
     ),
+    Kind("Gaussian in float16", "null", partial(_halved, make=matrices.gaussian), "random_like"),
     Kind(
         "Gaussian, another seed before",
         "null",
@@ -133,7 +139,7 @@ KINDS: tuple[Kind, ...] = (
         share=0.1,
         largest=SMALL,
     ),
-    Kind("Student's t, 5 degrees", "other", partial(_alone, make=matrices.student), "random_like"),
+    Kind("Student's t, 5 degrees", "other", partial(_alone, make=matrices.student)),
     Kind("orthogonal", "other", partial(_alone, make=matrices.orthogonal)),
     *(
         Kind(

@@ -55,7 +55,7 @@ def untrained(results: Results) -> str:
             *(str(rate(results.of(kinds, (size,)), hit)) for size in DECIDED),
             *_at_least(_large(results, kinds, hit)),
         ]
-        for name, kinds in {**every, "all but Student's t": NULL}.items()
+        for name, kinds in {**every, "all of these": NULL}.items()
     ]
     return table(["layers", *DECIDED, "rate", "at least"], rows)
 
