@@ -116,12 +116,12 @@ def counting_distance(own: Slices, twins: Sequence[Slices]) -> float:
 def explained(m: int) -> float:
     r"""`counting_distance` that two orders of the same entries exceed with probability 0.5 %.
 
-    .. math:: 1.2 + \frac{2}{\pi^2} \ln m
+    .. math:: 1.25 + \frac{2}{\pi^2} \ln m
 
     The variance of a counting function grows by :math:`\ln m / \pi^2` ([1]); the constant is
     that of ``benchmarks/twins.py``.
     """
-    return 1.2 + 2.0 / math.pi**2 * math.log(m)
+    return 1.25 + 2.0 / math.pi**2 * math.log(m)
 
 
 def _has_no_spike(values: Slices, n: int, expected: int) -> bool:

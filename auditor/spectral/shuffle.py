@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from auditor.records import FloatArray, Matrix
 
-BLOCK = 1 << 18  # entries taken to float64 at a time: 2 MB
+BLOCK = 1 << 20  # entries of a Gram matrix taken to float64 at a time: 8 MB
+PART = 1 << 16  # entries summed or put in order at a time: they stay in the cache
 TOGETHER = 1 << 20  # entries of small slices that are taken up at a time
 MAX_KEPT = 16_000_000  # entries of the longest order that is kept
 MAX_BYTES = 1 << 28  # of all that are kept
@@ -38,7 +39,7 @@ class Entries:
     values: NDArray[np.floating[Any]]  # (slices, n * m), each ascending, as stored
     n: int
     m: int
-    exponents: NDArray[np.int64]  # 2**exponent is at least every entry: the unit of what follows
+    exponents: NDArray[np.int64]  # 2**exponent is the unit of what follows
     mean: FloatArray
     sigma: FloatArray
 
@@ -71,9 +72,9 @@ class Entries:
         """The matrices centred, in units of ``2**exponent``, without entries beyond `limits`."""
         found = []
         for i, matrix in enumerate(matrices):
-            centred = np.multiply(matrix, self.factors[i], dtype=np.float64)
-            centred -= self.mean[i]
-            centred[np.square(centred) > self.limits(share)[i]] = 0.0
+            one = self.only(i)
+            centred = _shifted(matrix, one.factors, one.mean)
+            centred[np.square(centred) > one.limits(share)] = 0.0
             found.append(centred)
         return found
 
@@ -100,12 +101,11 @@ class Entries:
         """``X.T @ X``, (slices, m, m), of every matrix in units of ``2**exponent``."""
         count = len(matrices)
         total = np.zeros((count, self.m, self.m))
-        factors, means = (x[:, np.newaxis, np.newaxis] for x in (self.factors, self.mean))
+        means = self.mean if centred else np.zeros(count)
+        factors, means = (x[:, np.newaxis, np.newaxis] for x in (self.factors, means))
         rows = max(1, BLOCK // (count * self.m))
         for start in range(0, self.n, rows):
-            block = np.multiply(matrices[:, start : start + rows], factors, dtype=np.float64)
-            if centred:
-                block -= means
+            block = _shifted(matrices[:, start : start + rows], factors, means)
             total += block.mT @ block
         return total
 
@@ -115,43 +115,52 @@ def take_entries(matrices: Sequence[Matrix]) -> Entries:
     values = np.concatenate([matrix.reshape(1, -1) for matrix in matrices])
     values.sort(axis=1)
     m, n = sorted(matrices[0].shape)
-    largest = np.maximum(-values[:, 0], values[:, -1]).astype(np.float64)
-    exponents = np.maximum(np.frexp(largest)[1].astype(np.int64), LOWEST_EXPONENT)
-    mean, sigma = _Moments(values, np.ldexp(1.0, -exponents)).ordinary(n, m)
+    exponents = _exponents(values)
+    moments = _Moments(values, np.ldexp(1.0, -exponents), most=m // 4 + 1)
+    mean, sigma = moments.ordinary(_huge(n, m))
     return Entries(values, n, m, exponents, mean, sigma)
 
 
-class _Moments:
-    """Sums of sorted entries about their median: of the middle ones, and of each at the ends.
+def _exponents(values: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    """Powers of two above every entry; 0 for types whose squares float64 holds anyway."""
+    if values.dtype.itemsize < 8:
+        return np.zeros(len(values), dtype=np.int64)
+    largest = np.maximum(-values[:, 0], values[:, -1])
+    found: NDArray[np.int64] = np.maximum(np.frexp(largest)[1], LOWEST_EXPONENT).astype(np.int64)
+    return found
 
-    By Chebyshev no more than one in 25 lies beyond five standard deviations on either side.
+
+class _Moments:
+    """Sums about the median: of the entries in the middle, and those at the ends one by one.
+
+    At either end they are one more than may be huge.
     """
 
-    def __init__(self, values: NDArray[np.floating[Any]], factors: FloatArray) -> None:
+    def __init__(
+        self, values: NDArray[np.floating[Any]], factors: FloatArray, *, most: int
+    ) -> None:
         size = values.shape[1]
-        few = min(size // 25 + 1, size // 2)
+        self.most, few = most, min(most + 1, size // 2)
         factors = factors[:, np.newaxis]
         self.median = values[:, size // 2, np.newaxis] * factors
         ends = np.concatenate([values[:, :few], values[:, size - few :]], axis=1)
-        self.ends = ends * factors - self.median
+        self.ends = _shifted(ends, factors, self.median)
         self.middle = np.zeros((2, len(values)))
         self.count = size - 2 * few
         for part in _parts(values[:, few : size - few]):
-            block = np.multiply(part, factors, dtype=np.float64)
-            block -= self.median
+            block = _shifted(part, factors, self.median)
             self.middle += [block.sum(axis=1), np.vecdot(block, block)]
 
-    def ordinary(self, n: int, m: int) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of the entries that are not huge."""
-        reach, most = _huge(n, m), m // 4 + 1
+    def ordinary(self, reach: float) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of the entries whose squares, in variances, reach less."""
         kept = np.ones(self.ends.shape, dtype=bool)
         mean, square = self._of(kept)
         while True:
             fewer = kept & (np.square(self.ends - mean) <= reach * square)
             other, rest = self._of(fewer)
             # what is left must still be the bulk, not the zeros of a pruned layer
-            better = (fewer.sum(axis=1) + self.count >= n * m - most) & (rest[:, 0] > 0.0)
-            better &= (fewer != kept).any(axis=1)
+            lost = fewer.shape[1] - fewer.sum(axis=1)
+            better = (lost <= self.most) & (rest[:, 0] > 0.0) & (fewer != kept).any(axis=1)
             if not better.any():
                 return (mean + self.median)[:, 0], np.sqrt(square)[:, 0]
             kept[better], mean[better], square[better] = fewer[better], other[better], rest[better]
@@ -170,16 +179,27 @@ def _huge(n: int, m: int) -> float:
     return max(math.sqrt(n * m), 25.0)
 
 
+def _shifted(values: NDArray[Any], factors: FloatArray, shift: FloatArray) -> FloatArray:
+    """``values·factors - shift``, in as few passes as it takes."""
+    shifted: FloatArray
+    if np.all(factors == 1.0):
+        shifted = np.subtract(values, shift, dtype=np.float64)
+    else:
+        shifted = np.multiply(values, factors, dtype=np.float64)
+        shifted -= shift
+    return shifted
+
+
 def _parts(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    width = max(1, BLOCK // len(values))
+    width = max(1, PART // len(values))
     for start in range(0, values.shape[1], width):
         yield values[:, start : start + width]
 
 
 def _taken(values: NDArray[Any], order: NDArray[np.uint32]) -> NDArray[Any]:
     result = np.empty_like(values)
-    for start in range(0, values.size, BLOCK):
-        part = slice(start, start + BLOCK)
+    for start in range(0, values.size, PART):
+        part = slice(start, start + PART)
         np.take(values, order[part], out=result[part], mode="clip")  # "raise" would buffer
     return result
 
