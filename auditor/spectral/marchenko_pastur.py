@@ -73,8 +73,8 @@ def fit_bulk(
     Eigenvalues that are zero to rounding come from dead rows or columns: m counts without
     them. At most (m - 4)/2 eigenvalues are spikes, none in slices of fewer than 100 entries.
 
-    Measured at 5 % on Gaussian layers: a spike is seen in 3-5 % of them from 64 by 8 to 300
-    by 300, in 7 % at 12 by 12, in 9-14 % of layers of nine slices of 16 by 16 or 16 by 8.
+    Measured by ``benchmarks/twins.py`` at 5 % on Gaussian layers: a spike is seen in 3-5 % of
+    them, from 64 by 8 to 2048 by 2048 and in layers of 9 or 25 slices of 12 by 10 to 64 by 64.
 
     Parameters
     ----------
