@@ -14,6 +14,7 @@ from benchmarks.calibration.auditing import draw, outcomes
 from benchmarks.calibration.journal import TRIALS, Journal
 from benchmarks.calibration.kinds import BY_NAME, KINDS
 from benchmarks.calibration.rates import Rate
+from benchmarks.calibration.results import sort
 from benchmarks.calibration.shapes import (
     CLASSES,
     SHAPES,
@@ -128,6 +129,17 @@ def test_the_page_has_a_place_for_every_table(tmp_path):
     path = tmp_path / "calibration.md"
     path.write_text((ROOT / "docs" / "calibration.md").read_text(encoding="utf-8"))
     page.write(path, dict.fromkeys(tables.BLOCKS, ""))
+
+
+def test_tables_count_layers_by_size_and_by_what_counts_in_the_gate(tmp_path):
+    journal = Journal.open(tmp_path / "calibration.jsonl", TRIALS)
+    said = {"evals": 64, "spikes": 1.0, "strength": 0.9, "named": True, "informs": []}
+    journal.add({"ours|Gaussian|64x64|0": [{**said, "gates": ["random_like"]}]})
+    journal.add({"ours|Gaussian|64x64|1": [{**said, "gates": ["correlation_traps"]}]})
+    results = sort([journal])
+    assert "| any of these | – | 1 / 2 | – | – | 1 / 2 | 50.00 % |" in tables.null(results)
+    assert "| Gaussian | 1 / 2 | – | – | 50.00 % | 2.53 % |" in tables.untrained(results)
+    assert "| Gaussian | – | 2 / 2 | – | – | 2 / 2 | 100.00 % |" in tables.spikes(results)
 
 
 @pytest.mark.wide

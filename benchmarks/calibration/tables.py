@@ -2,21 +2,23 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from auditor.policy import LEVELS
 from auditor.records import Level
 from benchmarks.calibration import reference
-from benchmarks.calibration.auditing import POLICY
+from benchmarks.calibration.auditing import POLICY, Outcome
 from benchmarks.calibration.kinds import BY_NAME, KINDS, SHIFTED, Kind
 from benchmarks.calibration.rates import Rate, rate, share, table
 from benchmarks.calibration.results import DECIDED, SIZES, Layer, Results
 
+T = TypeVar("T")
 Hit = Callable[[Layer], bool]
 
 GATING = tuple(name for name in LEVELS if POLICY.level(name) != Level.OFF)
-ALARMS = tuple(name for name in GATING if name != "random_like")  # on null matrices
+ALARMS = tuple(name for name in GATING if name not in {"random_like", "unsafe_pickle"})
 LARGE = "50 and more"
-RECEIVED = ("correlation_traps", "random_like", "over_trained", "rank_collapse", "scale_collapse")
+SYMPTOMS = ("correlation_traps", "random_like", "over_trained", "rank_collapse", "scale_collapse")
 NULL = tuple(kind for kind in KINDS if kind.group == "null")
 
 
@@ -103,7 +105,7 @@ def traps(results: Results) -> str:
 
 def others(results: Results) -> str:
     """What every check says about layers that are neither null nor planted with its fault."""
-    shown = ("over_trained", "under_trained", "implausible_power_law", *RECEIVED[:2])
+    shown = ("over_trained", "under_trained", "implausible_power_law", *SYMPTOMS[:2])
     shown = (*shown, "rank_collapse", "scale_collapse", "scale_explosion", "alpha_shift")
     kinds = [kind for kind in KINDS if kind.group in {"other", "learned", "heavy"}]
     kinds += [kind for kind in KINDS if kind.group in {"rank", "scale"} and not kind.expects]
@@ -125,23 +127,35 @@ def power(results: Results) -> str:
 
 def alone(results: Results) -> str:
     """What is found in real models, a set a row, beside what the reference flags."""
-    shown = (*RECEIVED, "scale_explosion", "all_zero")
-    told = ("layers read", "over-trained", "of these no fit", "under-trained", "traps")
+    shown = (*SYMPTOMS, "scale_explosion", "all_zero")
+    sets = dict.fromkeys(path.partition("/")[0] for path in results.alone)
     rows = []
-    for name in dict.fromkeys(path.partition("/")[0] for path in results.alone):
-        layers = [one for path, part in results.alone.items() if _is_in(path, name) for one in part]
-        counts = [sum(check in layer.gates for layer in layers) for check in shown]
-        flags = [one for path, part in results.flags.items() if _is_in(path, name) for one in part]
-        said = [
+    for title, prefix in {**{name: f"{name}/" for name in sets}, "all": ""}.items():
+        layers = _below(results.alone, prefix)
+        flags = _below(results.flags, prefix)
+        said = (
             len(flags),
             sum(one.over_trained for one in flags),
             sum(one.over_trained and one.failed for one in flags),
             sum(one.under_trained for one in flags),
             sum(one.traps > 0 for one in flags),
-        ]
-        rows.append([name, *map(str, (len(layers), *counts, *said))])
-    reference_head = [f"reference: {told[0]}", *told[1:]]
-    return table(["set", "layers", *map(_code, shown), *reference_head], rows)
+        )
+        counts = [_counts(layers, check) for check in shown]
+        rows.append([title, str(len(layers)), *counts, *map(str, said)])
+    told = ("reference: layers", "over-trained", "of these no fit", "under-trained", "traps")
+    return table(["set", "layers", *map(_code, shown), *told], rows)
+
+
+def _below(found: Mapping[str, tuple[T, ...]], prefix: str) -> list[T]:
+    """Everything about the models whose path begins so."""
+    return [one for path, part in found.items() if path.startswith(prefix) for one in part]
+
+
+def _counts(layers: Sequence[Outcome], check: str) -> str:
+    """Findings of a check that count in the gate, and those that are information."""
+    gates = sum(check in one.gates for one in layers)
+    informs = sum(check in one.informs for one in layers)
+    return f"{gates} + {informs}" if informs else str(gates)
 
 
 def compared(results: Results) -> str:
@@ -168,11 +182,11 @@ def beside(results: Results) -> str:
                 str(sum(one.over_trained for one in flags)),
                 str(sum(one.under_trained for one in flags)),
                 str(sum(one.traps > 0 for one in flags)),
-                *(str(sum(one.says(check) for one in layers)) for check in RECEIVED[:4]),
+                *(str(sum(one.says(check) for one in layers)) for check in SYMPTOMS[:4]),
             ]
         )
     told = ["reference: over-trained", "under-trained", "traps"]
-    return table(["layers", "number", *told, *map(_code, RECEIVED[:4])], rows)
+    return table(["layers", "number", *told, *map(_code, SYMPTOMS[:4])], rows)
 
 
 BLOCKS: Mapping[str, Callable[[Results], str]] = {
@@ -190,10 +204,6 @@ def _fires(check: str) -> Hit:
     if check in GATING:
         return _says(check)
     return lambda layer: layer.names(check)
-
-
-def _is_in(path: str, name: str) -> bool:
-    return path.startswith(f"{name}/")
 
 
 def _is_large(layer: Layer, kind: Kind) -> bool:
