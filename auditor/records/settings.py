@@ -20,10 +20,10 @@ class Settings:
     fit: str = "PL"  # or "TPL": truncated, density ~ x**-α·exp(-Λx)
     min_evals: int = 8  # with fewer eigenvalues no power law is fitted
     min_tail: int = 8  # smallest tail the fit may choose
-    xmax: float | str | None = None  # end of the tail; "force": the largest eigenvalue
+    xmax: float | str | None = None  # larger ones are left out; "force": end at the largest
     fix_fingers: str | None = None  # or "clip_xmax", "xmin_peak"
     bootstrap: int = 100  # refits behind α's interval; 0: no interval
-    goodness_of_fit: bool = False  # p-values for every layer, not only for those a rule judges
+    goodness_of_fit: bool = False  # p-values and likelihood ratios for every layer
 
     # further columns
     mp_fit: bool = True  # the Marchenko-Pastur bulk and its spikes
