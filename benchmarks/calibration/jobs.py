@@ -11,7 +11,7 @@ from benchmarks.calibration.journal import Journal, Rows
 from benchmarks.calibration.kinds import BY_NAME, KINDS, LAYER, Kind
 from benchmarks.calibration.shapes import CLASSES, Dims, num_evals, size_class, title
 
-DRAWS = dict(zip(CLASSES, (40, 35, 35, 30), strict=True))  # of a kind with share 1 and a shape
+DRAWS = dict(zip(CLASSES, (32, 60, 100, 100), strict=True))  # of a kind with share 1 and a shape
 AT_ONCE = 10  # draws a piece
 REFERENCE_DRAWS = 1  # of a kind and shape: it is slow
 
