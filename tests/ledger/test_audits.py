@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from auditor import METRIC_SET
 from auditor.ledger import Ledger
 from auditor.records import Finding, Origin, Verdict
 from tests.ledger.makers import (
@@ -146,7 +147,7 @@ def test_version_audited_by_hand_is_remembered(ledger):
 def test_verdict_is_a_column(ledger, rows, verdict):
     ledger.save(version(1), audited(version(1), verdict=verdict), sinks=[], at=START)
     assert rows("SELECT verdict, policy_hash, metric_set FROM audits") == [
-        (str(verdict), "policy-1", 1)
+        (str(verdict), "policy-1", METRIC_SET)
     ]
 
 
