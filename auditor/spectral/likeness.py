@@ -24,6 +24,7 @@ from auditor.spectral.marchenko_pastur import fit_bulk
 SPIKE_LEVEL = 0.01  # chance that a random layer has a spike where one alone tells
 NEAR = 2.0  # deviation up to which more twins are made
 MORE = 4  # of them
+LIKELY = 0.8  # deviation up to which a layer is near enough for its spikes to be explained
 SHIFTED = 0.5  # `mean_shift` from which on the mean shows in the spectrum
 
 Slices = Sequence[FloatArray]  # eigenvalues of every slice, each (m,)
@@ -59,7 +60,8 @@ def compare(own: Slices, twin: Slices, n: int, closer: Closer) -> Likeness | Non
     most one spike at 5 % of the layer and none at 1 %, but one more a slice whose `mean_shift`
     exceeds 1. Near these limits it is looked at more closely: a distance of up to twice what
     chance explains, or more where the mean shows, is measured again from four twins that keep
-    the mean; spikes that the mean or large entries may make are counted again without them.
+    the mean; spikes that the mean or large entries may make are counted again without them, if
+    the distance is at most 0.8 of what chance explains: two doubts at once are one too many.
 
     Parameters
     ----------
@@ -83,11 +85,12 @@ def compare(own: Slices, twin: Slices, n: int, closer: Closer) -> Likeness | Non
         deviation = counting_distance(own, twins) / (chance * (1.0 + 1.0 / MORE) / 2.0)
     if deviation > 1.0:
         return Likeness(deviation, is_random=False)
-    if all(values[-2] <= 0.0 for values in own):
+    if all(np.count_nonzero(values) < 2 for values in own):
         return None
     expected = int(np.count_nonzero(closer.shifts > 1.0))
     has_none = _has_no_spike(own, n, expected)
-    if not has_none and (closer.has_large or closer.is_shifted):
+    may_be = deviation <= LIKELY and (closer.has_large or closer.is_shifted)
+    if not has_none and may_be:
         has_none = _has_no_spike(closer.bare(), n, 0)
     return Likeness(deviation, is_random=has_none)
 
