@@ -105,11 +105,17 @@ def _own(matrix: Matrix, solve: Eigensolver, dtype: np.dtype[Any]) -> FloatArray
 
 def _without_zeros(tall: Matrix) -> Matrix:
     """The matrix without rows and columns of zeros, larger side first: pruned units."""
-    rows, cols = tall.any(axis=1), tall.any(axis=0)
+    rows, cols = _not_zero(tall), _not_zero(tall.T)
     if rows.all() and cols.all():
         return tall
     dense = tall[np.ix_(rows, cols)]
     return dense if dense.shape[0] >= dense.shape[1] else dense.T
+
+
+def _not_zero(matrix: Matrix) -> NDArray[np.bool_]:
+    """Which rows are not all zero; most often their first entries tell."""
+    first: NDArray[np.bool_] = matrix[:, 0] != 0.0
+    return first if first.all() else np.asarray(matrix.any(axis=1))
 
 
 def _solved(tall: Matrix, exponent: int, solve: Eigensolver, dtype: np.dtype[Any]) -> Stack:
@@ -123,9 +129,13 @@ def _solved(tall: Matrix, exponent: int, solve: Eigensolver, dtype: np.dtype[Any
 def _gram(tall: Matrix, exponent: int, dtype: np.dtype[Any]) -> Stack:
     """``X.T @ X``, of blocks at least as high as wide: few sums for many products."""
     height = max(tall.shape[1], _height(tall, dtype))
-    total = np.zeros((tall.shape[1], tall.shape[1]), dtype)
-    for start in range(0, tall.shape[0], height):
-        total += _squared(_scaled(tall[start : start + height], exponent, dtype))
+    parts = (
+        _squared(_scaled(tall[start : start + height], exponent, dtype))
+        for start in range(0, tall.shape[0], height)
+    )
+    total = next(parts)
+    for part in parts:
+        total += part
     return total
 
 
