@@ -14,7 +14,7 @@ from auditor.errors import UsageError
 from auditor.records import Module, Reading, Skip
 from auditor.refs import find
 from auditor.weights import Inventory, opened
-from auditor.weights.tensors import Tensor, is_decodable
+from auditor.weights.tensors import Bytes, Tensor, is_decodable
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def tensor_of(name: str, value: Any) -> Tensor | None:  # noqa: ANN401 - whateve
     if hasattr(value, "data_ptr"):
         dtype = str(value.dtype).removeprefix("torch.")
         dense = str(value.layout) == "torch.strided" and value.device.type != "meta"
-        read: Callable[[], bytes] = partial(_torch_bytes, value)
+        read: Callable[[], Bytes] = partial(_torch_bytes, value)
     elif isinstance(value, np.ndarray):
         dtype, dense = value.dtype.name, True
         read = partial(_numpy_bytes, value)
@@ -114,12 +114,18 @@ def _kind(value: object) -> str:
     return " ".join([type(value).__name__, *(str(part) for part in parts if part is not None)])
 
 
-def _torch_bytes(value: Any) -> bytes:  # noqa: ANN401 - torch is not imported here
+def _torch_bytes(value: Any) -> memoryview:  # noqa: ANN401 - torch is not imported here
+    """Of a tensor, without a copy where it lies on the processor as it is."""
     flat = value.detach().cpu().contiguous().reshape(-1)
     import torch  # noqa: PLC0415 - the caller has it
 
-    return bytes(flat.view(torch.uint8).numpy())
+    return _plain(flat.view(torch.uint8).numpy())
 
 
-def _numpy_bytes(value: np.ndarray[Any, Any]) -> bytes:
-    return value.astype(value.dtype.newbyteorder("<")).tobytes()
+def _numpy_bytes(value: np.ndarray[Any, Any]) -> memoryview:
+    little = value.astype(value.dtype.newbyteorder("<"), copy=False)
+    return _plain(np.ascontiguousarray(little).reshape(-1).view(np.uint8))
+
+
+def _plain(octets: np.ndarray[Any, Any]) -> memoryview:
+    return octets.data.toreadonly()
