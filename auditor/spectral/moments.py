@@ -7,6 +7,7 @@ import numpy as np
 
 from auditor.records import FloatArray, Matrix
 
+LOWEST_EXPONENT = -1000  # 2**1000 is still finite
 BLOCK = 1 << 16  # entries taken to float64 at a time: they stay in the cache
 
 
@@ -24,20 +25,21 @@ def kurtosis(slices: Sequence[Matrix]) -> float:
     high = max(float(part.max()) for part in slices)
     if low == high:
         return math.nan
-    exponent = math.frexp(max(high, -low))[1]
+    factor = math.ldexp(1.0, -max(math.frexp(max(high, -low))[1], LOWEST_EXPONENT))
     size = sum(part.size for part in slices)
-    mean = sum(float(block.sum()) for block in _blocks(slices, exponent)) / size
+    mean = sum(float(block.sum()) for block in _blocks(slices, factor)) / size
     squares = fourths = 0.0
-    for block in _blocks(slices, exponent):
-        square = np.square(block - mean)
-        squares += float(square.sum())
-        fourths += float(np.vdot(square, square))
+    for block in _blocks(slices, factor):
+        np.subtract(block, mean, out=block)
+        squares += float(np.vdot(block, block))
+        np.square(block, out=block)
+        fourths += float(np.vdot(block, block))
     return size * fourths / squares**2
 
 
-def _blocks(slices: Sequence[Matrix], exponent: int) -> Iterator[FloatArray]:
-    """The entries times ``2**-exponent``: no power of them overflows."""
+def _blocks(slices: Sequence[Matrix], factor: float) -> Iterator[FloatArray]:
+    """The entries times a power of two that lets no power of them overflow."""
     for matrix in slices:
         rows = max(1, BLOCK // matrix.shape[1])
         for start in range(0, matrix.shape[0], rows):
-            yield np.ldexp(matrix[start : start + rows].astype(np.float64), -exponent)
+            yield np.multiply(matrix[start : start + rows], factor, dtype=np.float64)

@@ -99,14 +99,13 @@ class Entries:
 
     def gram(self, matrices: Stack, *, centred: bool) -> FloatArray:
         """``X.T @ X``, (slices, m, m), of every matrix in units of ``2**exponent``."""
-        count = len(matrices)
-        total = np.zeros((count, self.m, self.m))
-        means = self.mean if centred else np.zeros(count)
+        means = self.mean if centred else np.zeros_like(self.mean)
         factors, means = (x[:, np.newaxis, np.newaxis] for x in (self.factors, means))
-        rows = max(1, BLOCK // (count * self.m))
-        for start in range(0, self.n, rows):
-            block = _shifted(matrices[:, start : start + rows], factors, means)
-            total += block.mT @ block
+        rows = max(1, BLOCK // (len(matrices) * self.m))
+        first, *others = (matrices[:, start : start + rows] for start in range(0, self.n, rows))
+        total = _squared(_shifted(first, factors, means))
+        for part in others:
+            total += _squared(_shifted(part, factors, means))
         return total
 
 
@@ -188,6 +187,11 @@ def _shifted(values: NDArray[Any], factors: FloatArray, shift: FloatArray) -> Fl
         shifted = np.multiply(values, factors, dtype=np.float64)
         shifted -= shift
     return shifted
+
+
+def _squared(block: FloatArray) -> FloatArray:
+    product: FloatArray = block.mT @ block
+    return product
 
 
 def _parts(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
