@@ -13,7 +13,7 @@ SAID_BY_REFERENCE = (*TRIALS, "benchmarks/calibration/reference.py")
 SAID_BY_AUDITS = (
     *(*TRIALS, "benchmarks/calibration/auditing.py", "benchmarks/calibration/trained.py"),
     *(f"auditor/{room}/**/*.py" for room in ("spectral", "metrics", "checks", "policy")),
-    *("auditor/records/*.py", "auditor/audit.py", "auditor/changes.py", "auditor/measuring.py"),
+    *("auditor/records/*.py", "auditor/audit.py", "auditor/changes.py", "auditor/measuring/*.py"),
 )
 
 Rows = list[dict[str, Any]]
