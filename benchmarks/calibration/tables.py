@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from auditor import METRIC_SET
+from auditor.checks import VERSION
 from auditor.policy import LEVELS
 from auditor.records import Level
 from benchmarks.calibration import reference
@@ -20,6 +22,16 @@ ALARMS = tuple(name for name in GATING if name not in {"random_like", "unsafe_pi
 LARGE = "50 and more"
 SYMPTOMS = ("correlation_traps", "random_like", "over_trained", "rank_collapse", "scale_collapse")
 NULL = tuple(kind for kind in KINDS if kind.group == "null")
+
+
+def run(results: Results) -> str:
+    """What the tables rest on."""
+    real = sum(map(len, results.alone.values()))
+    return (
+        f"{len(results.layers):,} layers of seeded kinds, {len(results.same)} of them shown to "
+        f"the reference tool, and {real} layers of {len(results.alone)} real models; "
+        f"`metric_set` {METRIC_SET}, version {VERSION} of the checks."
+    )
 
 
 def null(results: Results) -> str:
@@ -191,7 +203,19 @@ def beside(results: Results) -> str:
 
 BLOCKS: Mapping[str, Callable[[Results], str]] = {
     made.__name__: made
-    for made in (null, spikes, untrained, planted, traps, power, others, alone, compared, beside)
+    for made in (
+        run,
+        null,
+        spikes,
+        untrained,
+        planted,
+        traps,
+        power,
+        others,
+        alone,
+        compared,
+        beside,
+    )
 }
 
 
