@@ -49,7 +49,7 @@ def test_a_layer_gets_every_column_its_shape_and_its_spectrum(trained):
     assert list(measurement.metrics) == [metric.name for metric in metrics.columns(OURS)]
     assert all(type(value) is float for value in measurement.metrics.values())
     undefined = {name for name, value in measurement.metrics.items() if not math.isfinite(value)}
-    assert undefined <= {"pl_pvalue"}
+    assert undefined <= {"pl_pvalue", "kurtosis"}  # of layers judged, of random-like ones
     assert [values.shape for values in found.eigenvalues] == [(60,)]
     assert measurement.spectrum is not None
     assert measurement.spectrum.twin
