@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -256,6 +256,8 @@ VALUES = st.recursive(
 )
 
 
+@example(key="analysis", value={"\n": None})
+@example(key="limits", value={"a\u2028b\x1b": 1})
 @given(key=st.sampled_from([*config.Config.model_fields]), value=VALUES)
 def test_whatever_stands_at_a_key_is_a_configuration_or_a_refusal(tmp_path_factory, key, value):
     path = tmp_path_factory.getbasetemp() / "any.yaml"

@@ -27,7 +27,9 @@ class Place:
     hidden: frozenset[KeyPath] = frozenset()  # values that may be secrets
 
     def __str__(self) -> str:
-        said = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path)
+        said = "".join(
+            f"[{key}]" if isinstance(key, int) else f".{_plain(key)}" for key in self.path
+        )
         parts = [str(self.file) if self.file else "", self._line(), said.lstrip(".")]
         head = ":".join(part for part in parts[:2] if part)
         return ": ".join(part for part in (head, parts[2]) if part)
@@ -66,6 +68,14 @@ class Place:
         ends = range(len(self.path), -1, -1)
         known = (self.lines[self.path[:end]] for end in ends if self.path[:end] in self.lines)
         return str(next(known, ""))
+
+
+def _plain(key: str) -> str:
+    """A key on one line, whatever is in it."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in key
+    )
 
 
 def unknown(key: str, known: Iterable[str], *, what: str = "setting") -> str:

@@ -70,7 +70,10 @@ def test_an_error_reaches_every_thread_that_waits_for_it():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on memory that is kept")
-@pytest.mark.parametrize(("count", "m", "spare"), [(16, 512, 24), (1, 2200, 55)])
+@pytest.mark.parametrize(
+    ("count", "m", "spare"),
+    [(16, 512, 24), pytest.param(1, 2200, 55, marks=pytest.mark.wide)],
+)
 def test_what_does_not_fit_is_solved_in_parts_and_at_last_by_lapack(count, m, spare):
     numbers = map(str, (count, m, spare))
     command = [sys.executable, "-c", SHORT_OF_MEMORY, *numbers]
