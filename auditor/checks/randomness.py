@@ -50,7 +50,7 @@ class RandomLike:
                 yield self._finding(layer)
 
     def _finding(self, layer: LayerRecord) -> Finding:
-        distance = layer.metrics["rand_distance_density"]
+        deviation = layer.metrics.get("rand_deviation", math.nan)
         kurtosis = layer.metrics.get("kurtosis", math.nan)
         limit = NORMAL + self.max_errors * math.sqrt(24.0 / layer.parameters)
         trained = kurtosis > limit
@@ -58,11 +58,12 @@ class RandomLike:
         return Finding(
             severity=Severity.INFO if trained else self.severity,
             layer=layer.name,
-            message=f"{layer.name} {looks}: shuffling its entries changes nothing, distance to "
-            f"its random twin {distance:.3f}, kurtosis {kurtosis:.2f}",
+            message=f"{layer.name} {looks}: shuffling its entries changes nothing, it is at "
+            f"{deviation:.2f} of the distance that chance explains, kurtosis {kurtosis:.2f}",
             rule="no spike its mean does not explain, as close to its random twin as chance "
             f"brings it, and entries of a kurtosis of {limit:.2f} at most",
-            value=distance,
+            limit=1.0,
+            value=deviation,
             evidence={
                 "num_spikes": layer.metrics.get("num_spikes", math.nan),
                 "kurtosis": kurtosis,

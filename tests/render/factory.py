@@ -104,6 +104,7 @@ def metrics(alpha: float = 3.0, m: int = 256, **given: float) -> dict[str, float
         "num_spikes": 21.0,
         "rand_distance": 0.21,
         "rand_distance_density": 0.4,
+        "rand_deviation": 6.0,
         "num_traps": 0.0,
         "trap_strength": math.nan,
         "random_like": 0.0,
