@@ -20,7 +20,7 @@ def peak_bytes(tensor: Tensor, settings: Settings, *, pair: bool) -> int:
     vectors of a pair, and its difference in float64.
     """
     count = math.prod(tensor.shape)
-    wide = 0 if tensor.dtype in AS_READ else 4 * count
+    wide = 0 if tensor.element in AS_READ else 4 * count
     entries = 2 * (wide or tensor.nbytes) + 4 * count
     small = _sides(tensor)[0]
     more = pair and settings.more_distances

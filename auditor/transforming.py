@@ -12,7 +12,7 @@ from auditor.given import place, tensor_of
 from auditor.records import FloatArray, Layer, Matrix
 from auditor.spectral.matrices import cut
 from auditor.transforms import RULES, Keep, sharpened, smoothed
-from auditor.weights.tensors import Tensor, decode
+from auditor.weights.tensors import Tensor
 
 Model = TypeVar("Model")
 Change = Callable[[Sequence[Matrix]], Sequence[Matrix]]
@@ -132,7 +132,7 @@ def _values(model: object) -> list[tuple[str, Any]]:
 
 def _transform(tensor: Tensor, value: Any, change: Change) -> None:  # noqa: ANN401 - of any library
     """Put the changed slices of a tensor into it; leave alone what has no spectrum."""
-    array = decode(tensor.dtype, tensor.shape, tensor.read())
+    array = tensor.array(tensor.read())
     if array.dtype.kind != "f":
         return
     whole = array.astype(np.float64)

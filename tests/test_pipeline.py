@@ -15,8 +15,9 @@ from auditor.backfilling import backfill
 from auditor.config import load
 from auditor.errors import LedgerError, SinkError, UsageError
 from auditor.ledger import spectra
-from auditor.measuring import station, units
+from auditor.measuring import station
 from auditor.pipeline import LEASE, MAX_ATTEMPTS, App, Outcome, once, sweep
+from auditor.weights import tensors
 from auditor.weights.tensors import decode
 from tests import models
 from tests.models import weights, write
@@ -316,7 +317,7 @@ def test_a_layer_with_the_baselines_digest_costs_no_read_of_the_baseline(root, m
         decoded.append(shape)
         return decode(dtype, shape, data)
 
-    monkeypatch.setattr(units, "decode", counted)
+    monkeypatch.setattr(tensors, "decode", counted)
     comparison = run(root).audited[0]["comparison"]
     same = [layer["name"] for layer in comparison["layers"] if layer["delta_W"] == 0.0]
     assert same == ["fc2.weight", "head.weight"]

@@ -1,10 +1,11 @@
 """What measuring needs besides the weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from auditor.records import FloatArray, Measurement, Settings
+from auditor.audit import Measured
+from auditor.records import Settings
 from auditor.spectral.eigenvalues import Eigensolver, lapack
 
 Progress = Callable[[int, int, str], None]  # done, total, name of what was just done
@@ -15,19 +16,13 @@ def quiet(done: int, total: int, name: str) -> None:
 
 
 class Memory(Protocol):
-    """Where measurements and spectra are kept, by measurement key."""
+    """Where what was measured is kept, by measurement key."""
 
-    def known(self, key: str) -> Measurement | None:
-        """The numbers measured under this key before, if any."""
+    def recall(self, key: str) -> Measured | None:
+        """What was measured under this key before, if all of it is still there."""
 
-    def remember(self, key: str, digest: str, measurement: Measurement) -> None:
-        """Keep numbers."""
-
-    def spectrum(self, key: str) -> tuple[FloatArray, ...] | None:
-        """Eigenvalues by slice, if they are still there."""
-
-    def keep_spectrum(self, key: str, eigenvalues: Sequence[FloatArray]) -> None:
-        """Keep eigenvalues."""
+    def keep(self, key: str, measured: Measured) -> None:
+        """Keep numbers and eigenvalues."""
 
 
 @dataclass(frozen=True, slots=True)

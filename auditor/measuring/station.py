@@ -130,12 +130,10 @@ class Station:
     def _numbers(self, layer: Layer, digest: str) -> tuple[Measurement, tuple[FloatArray, ...]]:
         """Numbers and eigenvalues, from memory where both are there."""
         memory, key = self.bench.memory, measurement_key(layer, digest, self.bench.settings)
-        known = memory.known(key)
-        if known and (eigenvalues := memory.spectrum(key)):
-            return known, eigenvalues
-        found = measure(layer, self.bench.settings, self.bench.solve)
-        memory.keep_spectrum(key, found.eigenvalues)
-        memory.remember(key, digest, found.measurement)
+        found = memory.recall(key)
+        if found is None:
+            found = measure(layer, self.bench.settings, self.bench.solve)
+            memory.keep(key, found)
         return found.measurement, found.eigenvalues
 
     def _changes(self, unit: Unit, parts: Sequence[_Part], others: Others) -> Iterator[LayerChange]:
@@ -169,8 +167,8 @@ class Station:
     def _since(self, before: LayerRecord, after: _Part) -> LayerChange:
         """The distances to a layer of which only the numbers and perhaps the spectrum are left."""
         key = measurement_key(after.layer, before.digest, self.bench.settings)
-        spectrum = self.bench.memory.spectrum(key)
-        spectra = (spectrum, after.eigenvalues) if spectrum else None
+        kept = self.bench.memory.recall(key)
+        spectra = (kept.eigenvalues, after.eigenvalues) if kept else None
         sides = Sides(weights=None, spectra=spectra)
         return change(before, after.record, sides, more=self.bench.settings.more_distances)
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from itertools import chain
-from typing import Any
-
-from numpy.typing import NDArray
 
 from auditor.architecture import Architecture
 from auditor.architecture.configs import Adapter
@@ -19,7 +16,8 @@ from auditor.records import Layer, Module, Skip
 from auditor.spectral import lora
 from auditor.spectral.matrices import cut, non_finite_values
 from auditor.spectral.quantised import dequantise, is_scale
-from auditor.weights import Tensor, decode, digest
+from auditor.weights import Tensor
+from auditor.weights.tensors import Bytes
 
 FACTORS = (  # what the names of A and B differ in, one family of tools a row
     ("lora_A", "lora_B"),
@@ -129,11 +127,14 @@ def _grouped(tensors: Mapping[str, Tensor], architecture: Architecture) -> Itera
 
 
 def _read(tensor: Tensor, module: Module | None) -> Read:
-    data = tensor.read()
-    layer = cut(tensor.name, decode(tensor.dtype, tensor.shape, data), tensor.dtype, module)
+    return _as_layer(tensor, tensor.read(), module)
+
+
+def _as_layer(tensor: Tensor, data: Bytes, module: Module | None) -> Read:
+    layer = cut(tensor.name, tensor.array(data), tensor.dtype, module)
     if isinstance(layer, Skip):
         return Read("", None, (layer,))
-    return Read(digest(tensor.dtype, tensor.shape, data), layer)
+    return Read(tensor.digest(data), layer)
 
 
 # --- low-rank factors ---------------------------------------------------------------------
@@ -184,15 +185,16 @@ def _read_factors(pair: _Factors, module: str, shape: tuple[int, ...]) -> Read:
     both = (pair.down, pair.up)
     as_factors = tuple(_skipped(tensor, f"factor of {pair.name}") for tensor in both)
     beside = (_skipped(pair.alpha, f"scale of {pair.name}"),) if pair.alpha else ()
-    parts = [_read(tensor, None) for tensor in both]
+    data = [tensor.read() for tensor in both]
+    parts = [_as_layer(tensor, read, None) for tensor, read in zip(both, data, strict=True)]
     if not all(part.layer for part in parts):
         unfit = zip(parts, as_factors, strict=True)
         return Read(
             "", None, (*chain(*(part.skips or (factor,) for part, factor in unfit)), *beside)
         )
-    alpha = float(_values(pair.alpha).flat[0]) if pair.alpha else None
+    alpha = float(pair.alpha.array(pair.alpha.read()).flat[0]) if pair.alpha else None
     scale = pair.adapter.scale(module, pair.down.shape[0], alpha)
-    down, up = (_values(tensor) for tensor in both)
+    down, up = (tensor.array(read) for tensor, read in zip(both, data, strict=True))
     slices = lora.thin(down, up, scale)
     if bad := sum(map(non_finite_values, slices)):
         broken = replace(as_factors[1], reason="non-finite", non_finite=bad)
@@ -237,16 +239,12 @@ def _read_quantised(parts: Sequence[Tensor], module: Module | None) -> Read:
         reason = f"quantised with {unfit.name} of shape {shape}, not one value or one for a row"
         return Read("", None, (_skipped(weight, reason, read=False), *beside))
     data = [tensor.read() for tensor in parts]
-    arrays = [decode(t.dtype, t.shape, part) for t, part in zip(parts, data, strict=True)]
+    arrays = [t.array(part) for t, part in zip(parts, data, strict=True)]
     layer = cut(weight.name, dequantise(*arrays), weight.dtype, module)
     if isinstance(layer, Skip):
         return Read("", None, (layer, *beside))
-    digests = (digest(t.dtype, t.shape, part) for t, part in zip(parts, data, strict=True))
+    digests = (t.digest(part) for t, part in zip(parts, data, strict=True))
     return Read(_combined("quantised", *digests), layer, beside)
-
-
-def _values(tensor: Tensor) -> NDArray[Any]:
-    return decode(tensor.dtype, tensor.shape, tensor.read())
 
 
 def _combined(*parts: str) -> str:

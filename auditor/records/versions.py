@@ -66,5 +66,7 @@ class SourceFile:
     name: str  # relative to the version's root, with forward slashes; hostile input
     role: Role
     size: int
-    open: Callable[[], BinaryIO]  # a fresh, seekable, read-only handle
+    open: Callable[[], BinaryIO]  # a fresh, seekable, read-only handle on the whole file
     sha256: str | None = None  # as the source states it
+    ranges: Callable[[], BinaryIO] | None = None  # one that fetches what is read, no more of it;
+    # None where `open` costs no transfer: the file lies on this machine

@@ -15,18 +15,23 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from hashlib import sha256
 from itertools import islice
-from typing import BinaryIO
 
-from auditor.errors import SourceError, UsageError, WeightsError, translate
-from auditor.records import FileRecord, Role, SourceFile
+from auditor.errors import SourceError, UsageError, WeightsError
+from auditor.records import Role, SourceFile
 from auditor.weights.formats import Blob, Contents, Format
+from auditor.weights.gguf import GGUF
+from auditor.weights.hdf5 import HDF5
 from auditor.weights.inventory import Inventory, Part, merge
+from auditor.weights.keras import KERAS
 from auditor.weights.names import READ, is_weight_file, role_of
+from auditor.weights.numpy_arrays import NUMPY
+from auditor.weights.onnx import ONNX
+from auditor.weights.opening import Opener
 from auditor.weights.pt2 import PT2
 from auditor.weights.safetensors import SAFETENSORS
 from auditor.weights.tensors import Tensor, decode, digest
+from auditor.weights.tflite import TFLITE
 from auditor.weights.torch_legacy import TORCH_LEGACY
 from auditor.weights.torch_zip import TORCH_ZIP
 from auditor.weights.unsupported import UNSUPPORTED
@@ -48,15 +53,20 @@ READERS: tuple[Format, ...] = (  # the last one takes every file
     PT2,
     TORCH_ZIP,
     TORCH_LEGACY,
+    NUMPY,
+    KERAS,
+    HDF5,
+    GGUF,
+    ONNX,
+    TFLITE,
     UNSUPPORTED,
 )
-CHUNK = 8 << 20  # bytes hashed at a time
 MOST_CONFIGS = 32
 CONFIG_LIMIT = 8 << 20  # bytes of a configuration; the longest known, a list of classes, has 2
 
 
 @contextmanager
-def opened(files: Sequence[SourceFile], where: str) -> Iterator[Inventory]:
+def opened(files: Sequence[SourceFile], where: str, *, ranged: bool = False) -> Iterator[Inventory]:
     """Open a version's weight files; their tensors can be read inside the ``with`` block.
 
     Parameters
@@ -65,6 +75,10 @@ def opened(files: Sequence[SourceFile], where: str) -> Iterator[Inventory]:
         Every file of the version; those with role `Role.WEIGHTS` are read.
     where
         Names the place in error messages.
+    ranged
+        Of files that lie elsewhere only the parts that are read are fetched, where their
+        source can do that; such a file is not verified. Else they are fetched whole, and
+        held against their digests before a byte is parsed.
 
     Raises
     ------
@@ -80,8 +94,12 @@ def opened(files: Sequence[SourceFile], where: str) -> Iterator[Inventory]:
             f"no weight file in {where}: found {_few(files)}; expected {', '.join(READ)}"
         )
     with ExitStack() as stack:
-        parts = [_part(file, stack) for file in weights]
-        merged = merge(parts, [file for file in files if file.role is Role.INDEX])
+        opener = Opener({file.name: file for file in files}, stack, ranged)
+        read = [_part(file, opener) for file in weights]
+        used = {name for part in read for name in part.contents.beside}
+        parts = [part for part in read if part.name not in used]
+        outside = [opener.open(file).record for file in files if file.name in used]
+        merged = merge(parts, [file for file in files if file.role is Role.INDEX], outside)
         yield replace(merged, configs=dict(_configs(files)))
 
 
@@ -102,31 +120,11 @@ def _few(files: Sequence[SourceFile]) -> str:
     return ", ".join(names[:5]) + more if names else "nothing"
 
 
-def _part(file: SourceFile, stack: ExitStack) -> Part:
+def _part(file: SourceFile, opener: Opener) -> Part:
     """Open one file, check that it is the file its source stated, and parse it."""
-    with translate(OSError, to=SourceError, doing=f"reading {file.name!r}"):
-        handle = stack.enter_context(file.open())
-        digest_of_file = _verified(file, handle)
-    record = FileRecord(file.name, file.size, digest_of_file, verified=True)
-    blob = Blob(file.name, file.size, handle)
-    rank = _rank(blob)
-    return Part(record, rank, _contents(READERS[rank], blob))
-
-
-def _verified(file: SourceFile, handle: BinaryIO) -> str:
-    """SHA-256 of the whole file, which has the size and digest its source states."""
-    total, size = sha256(), 0
-    while chunk := handle.read(CHUNK):
-        total.update(chunk)
-        size += len(chunk)
-    if size != file.size:
-        raise SourceError(f"{file.name!r} has {size} bytes, its source states {file.size}")
-    if file.sha256 is not None and total.hexdigest() != file.sha256.lower():
-        raise SourceError(
-            f"{file.name!r} has SHA-256 {total.hexdigest()}, its source states {file.sha256}; "
-            "it was damaged on the way or changed"
-        )
-    return total.hexdigest()
+    found = opener.open(file)
+    rank = _rank(found.blob)
+    return Part(found.record, rank, _contents(READERS[rank], found.blob))
 
 
 def _rank(blob: Blob) -> int:

@@ -15,10 +15,13 @@ HEAD = 512  # bytes a format sees to recognise a file
 class Blob:
     """An open weight file, read by offset from any thread."""
 
-    def __init__(self, name: str, size: int, handle: BinaryIO) -> None:
+    def __init__(
+        self, name: str, size: int, handle: BinaryIO, beside: Callable[[str, str], "Blob"]
+    ) -> None:
         self.name = name
         self.size = size
         self._handle = handle
+        self._beside = beside
         self._lock = threading.Lock()  # one position for all threads that share the handle
 
     def read(self, offset: int, count: int) -> bytes:
@@ -41,6 +44,18 @@ class Blob:
             raise WeightsError(f"{self.name!r} ends at byte {offset + len(data)}, it was cut off")
         return data
 
+    def beside(self, name: str) -> "Blob":
+        """Another file of the version that this one points to, relative to its own folder.
+
+        Raises
+        ------
+        WeightsError
+            If the name leads out of the folder, or to nothing; nothing outside is touched.
+        SourceError
+            If the file is there and cannot be fetched.
+        """
+        return self._beside(self.name, name)
+
     def head(self) -> bytes:
         """The first bytes, fewer than `HEAD` in a shorter file."""
         return self.read(0, min(HEAD, self.size))
@@ -54,6 +69,7 @@ class Contents:
     skipped: tuple[Skip, ...] = ()
     globals: tuple[PickleGlobal, ...] = ()
     failure: str = ""  # why its tensors cannot be read; empty where they can
+    beside: tuple[str, ...] = ()  # names of other files that hold values of its tensors
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,12 @@ class Part:
         return frozenset((tensor.name, tensor.shape) for tensor in self.contents.tensors)
 
 
-def merge(parts: Sequence[Part], indices: Sequence[SourceFile]) -> Inventory:
+def merge(
+    parts: Sequence[Part], indices: Sequence[SourceFile], beside: Sequence[FileRecord] = ()
+) -> Inventory:
     """Put the files of a version together, in the order of their names.
+
+    The files `beside` hold values of the parts' tensors and none of their own.
 
     A file whose tensors all lie in a better format beside it is left out as a copy. Where
     two files use one name, the later file's names get the file's name in front.
@@ -64,6 +68,7 @@ def merge(parts: Sequence[Part], indices: Sequence[SourceFile]) -> Inventory:
         *missing_shards([part.name for part in parts]),
         *(failure for index in indices for failure in disagreements(index, contents)),
     ]
+    records = sorted((*(part.record for part in plain), *beside), key=lambda r: natural(r.name))
     return Inventory(
         tensors=tuple(tensor for part in kept for tensor in part.contents.tensors),
         skipped=(
@@ -71,8 +76,8 @@ def merge(parts: Sequence[Part], indices: Sequence[SourceFile]) -> Inventory:
             *(_copy(name, original) for name, original in copies.items()),
         ),
         reading=Reading(
-            files=tuple(part.record for part in plain),
-            bytes_read=sum(part.record.size for part in plain),
+            files=tuple(records),
+            bytes_read=sum(record.size for record in records),
             failures=tuple(failures),
             globals=tuple(name for part in plain for name in part.contents.globals),
         ),

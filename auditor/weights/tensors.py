@@ -59,14 +59,29 @@ class Tensor:
 
     name: str  # dotted, as ``state_dict()`` names it; hostile input
     shape: tuple[int, ...]
-    dtype: str
+    dtype: str  # as stored: float32, bfloat16, q4_k, ...
     file: str
     read: Callable[[], Bytes]  # its bytes in C order; may be called from any thread
+    read_as: str = ""  # element type of what `read` gives, where that is not the stored one
+    stored: int | None = None  # bytes it takes in its file, where that is not `nbytes`
+
+    @property
+    def element(self) -> str:
+        """Element type of what `read` gives."""
+        return self.read_as or self.dtype
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all values."""
-        return size_of(self.dtype, self.shape)
+        """Bytes of what `read` gives."""
+        return size_of(self.element, self.shape)
+
+    def array(self, data: Bytes) -> NDArray[Any]:
+        """The values of what `read` gave, as `decode` widens them."""
+        return decode(self.element, self.shape, data)
+
+    def digest(self, data: Bytes) -> str:
+        """`digest` of what `read` gave: the same values in any file have one."""
+        return digest(self.element, self.shape, data)
 
 
 def size_of(dtype: str, shape: tuple[int, ...]) -> int:

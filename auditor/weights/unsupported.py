@@ -14,20 +14,11 @@ from auditor.weights.torch_zip import named_in
 
 CONVERT = "convert it to safetensors"
 BY_HEAD = {  # first bytes -> what it is
-    b"\x89HDF\r\n\x1a\n": f"HDF5 (Keras .h5) is not read here; {CONVERT}",
-    b"GGUF": f"GGUF is not read here; {CONVERT}",
     b"PK\x03\x04": f"a zip archive that is none of PyTorch's is not read here; {CONVERT}",
-    b"\x93NUMPY": f"a single numpy array is not read here; {CONVERT}",
     b"version https://git-lfs": "a Git LFS pointer, not the file; fetch it with git lfs pull",
 }
 BY_SUFFIX = {
-    ".h5": f"HDF5 (Keras .h5) is not read here; {CONVERT}",
-    ".hdf5": f"HDF5 is not read here; {CONVERT}",
-    ".keras": f"a Keras archive is not read here; {CONVERT}",
-    ".onnx": f"ONNX is not read here; {CONVERT}",
-    ".gguf": f"GGUF is not read here; {CONVERT}",
     ".pb": f"a TensorFlow graph is not read here; {CONVERT}",
-    ".tflite": f"TensorFlow Lite is not read here; {CONVERT}",
     ".msgpack": f"Flax msgpack is not read here; {CONVERT}",
     ".skops": "a scikit-learn model has no layers to analyse",
     ".cb": "a CatBoost model has no layers to analyse",

@@ -87,9 +87,9 @@ def test_what_an_option_does_not_change_is_not_measured_again(rng):
     chosen, further = replace(PLAIN, layers=("a.*",)), replace(PLAIN, more_distances=True)
     for settings in (PLAIN, chosen, further):
         measured(state, settings, memory)
-        assert len(memory.numbers) == 2
+        assert len(memory.found) == 2
     measured(state, replace(PLAIN, seed=1), memory)
-    assert len(memory.numbers) == 4
+    assert len(memory.found) == 4
 
 
 def test_further_distances_are_made_on_request(rng):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from auditor.records import FileFailure, SourceFile
-from auditor.weights import decode, digest, opened, role_of
+from auditor.weights import opened, role_of
 from auditor.weights.inventory import Inventory
 
 steady = settings(derandomize=True, deadline=None)  # the same examples on any machine, slow or not
@@ -62,12 +62,12 @@ def look(*files: SourceFile) -> Inventory:
 
 def arrays(*files: SourceFile) -> dict[str, NDArray[Any]]:
     with opened(files, "a test") as inventory:
-        return {t.name: decode(t.dtype, t.shape, t.read()) for t in inventory.tensors}
+        return {t.name: t.array(t.read()) for t in inventory.tensors}
 
 
 def digests(*files: SourceFile) -> dict[str, str]:
     with opened(files, "a test") as inventory:
-        return {t.name: digest(t.dtype, t.shape, t.read()) for t in inventory.tensors}
+        return {t.name: t.digest(t.read()) for t in inventory.tensors}
 
 
 def the_failure(*files: SourceFile) -> FileFailure:
