@@ -15,7 +15,6 @@ from auditor.baselines import as_baseline, may_be_one
 from auditor.config import Config
 from auditor.document import Document, document
 from auditor.errors import UsageError
-from auditor.estimates import peak_bytes
 from auditor.examining import Chosen, Examiner
 from auditor.ledger import Ledger
 from auditor.ledger.spectra import Spectra
@@ -23,7 +22,7 @@ from auditor.measuring import Memory, Progress
 from auditor.memory import Kept, Passing
 from auditor.pipeline import TREND, Outcome, deliver
 from auditor.policies import load_policy
-from auditor.records import ModelVersion, Role
+from auditor.records import ModelVersion
 from auditor.refs import Named, files_of, find
 from auditor.weights import opened
 
@@ -66,31 +65,6 @@ def audit(request: Request, progress: Progress) -> tuple[ModelVersion, Document]
             "to compare with; audit it alone to see why, or name another baseline"
         )
     return named.version, document(found)
-
-
-def plan(request: Request) -> str:
-    """What an audit would read, in words; reads headers of local files and no weights.
-
-    Raises
-    ------
-    UsageError, SourceError
-        As `audit`.
-    """
-    named = find(request.ref, request.config)
-    files = [file for file in named.files() if file.role is Role.WEIGHTS]
-    total = sum(file.size for file in files)
-    lines = [f"{named.version.uri}: {len(files)} weight files, {total:,} bytes to read"]
-    lines += [f"  {file.size:>14,}  {file.name}" for file in files]
-    if named.source is None:
-        with opened(files, named.version.uri) as inventory:
-            matrices = [tensor for tensor in inventory.tensors if len(tensor.shape) >= 2]
-            settings = request.config.analysis.settings
-            needed = (peak_bytes(tensor, settings, pair=False) for tensor in matrices)
-            lines.append(
-                f"{len(inventory.tensors)} tensors, {len(matrices)} of them matrices; "
-                f"the largest needs {max(needed, default=0):,} bytes while it is measured"
-            )
-    return "\n".join(lines)
 
 
 def record(version: ModelVersion, document: Document, config: Config) -> list[str]:

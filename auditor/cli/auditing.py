@@ -77,14 +77,17 @@ def audit(
     config: ConfigFile = None,
 ) -> None:
     """Audit one version: read, measure, compare, judge, report."""
-    from auditor.single import Request, plan, record
+    from auditor.planning import plan
+    from auditor.refs import find
+    from auditor.single import Request, record
     from auditor.single import audit as audited
 
     settings = optional(config)
     request = Request(ref, settings, baseline, policy)
     written = chosen_formats(formats)
     if dry_run:
-        out(plan(request))
+        named = find(ref, settings)
+        out(plan(named.version, named.files(), settings))
         return
     with progress(f"auditing {printable(ref)}") as show:
         version, document = audited(request, show)
