@@ -13,12 +13,13 @@ from auditor.config import Config, parts
 from auditor.examining import Examiner
 from auditor.executors.gpu import eigensolver
 from auditor.ledger import Ledger
-from auditor.ledger.spectra import Spectra
 from auditor.measuring import Bench, Memory, Progress, quiet
 from auditor.memory import Kept
 from auditor.mlflow_client.artifacts import trim
 from auditor.pipeline import App
 from auditor.policies import load_policy
+
+FETCHED, MEASURED = "files", "spectra"  # folders in `Config.data`
 
 
 @contextmanager
@@ -39,17 +40,28 @@ def assemble(config: Config, progress: Progress = quiet) -> Iterator[App]:
             sinks={sink.name: sink for sink in built.sinks},
             selectors=config.baseline,
             examiner=Examiner(
-                bench(config, Kept(ledger, Spectra(config.data / "spectra")), progress),
+                bench(config, kept(config), progress),
                 policy,
                 now,
             ),
             ledger=ledger,
             clock=now,
             owner=owner(os.getpid()),
-            tidy=partial(trim, config.data / "files", config.limits.disk),
+            tidy=partial(tidy, config),
         )
     finally:
         ledger.close()
+
+
+def kept(config: Config) -> Kept:
+    """Where what was measured is kept."""
+    return Kept(config.data / MEASURED)
+
+
+def tidy(config: Config) -> None:
+    """Keep fetched files, and what was measured, within their limits."""
+    trim(config.data / FETCHED, config.limits.disk)
+    trim(config.data / MEASURED, config.limits.cache)
 
 
 def bench(config: Config, memory: Memory, progress: Progress) -> Bench:

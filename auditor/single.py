@@ -1,7 +1,8 @@
 """One version on request, as ``auditor audit REF`` asks for it.
 
 Nothing is noted in a ledger: where one is configured and exists, it lends what it
-remembers (measurements, verdicts, decisions), and only ``--deliver`` writes to it.
+remembers (verdicts, decisions), and only ``--deliver`` writes to it. Where the folder `data`
+is there, what was measured is kept in it.
 """
 
 from collections.abc import Iterator
@@ -10,16 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from auditor.app import assemble, bench, now
+from auditor.app import assemble, bench, kept, now
 from auditor.baselines import as_baseline, may_be_one
 from auditor.config import Config
 from auditor.document import Document, document
 from auditor.errors import UsageError
 from auditor.examining import Chosen, Examiner
 from auditor.ledger import Ledger
-from auditor.ledger.spectra import Spectra
 from auditor.measuring import Memory, Progress
-from auditor.memory import Kept, Passing
+from auditor.memory import Passing
 from auditor.pipeline import TREND, Outcome, deliver
 from auditor.policies import load_policy
 from auditor.records import ModelVersion
@@ -54,7 +54,7 @@ def audit(request: Request, progress: Progress) -> tuple[ModelVersion, Document]
     named = find(request.ref, config)
     policy = load_policy(config.policy if request.policy is None else request.policy)
     with existing_ledger(config) as ledger:
-        examiner = Examiner(bench(config, _memory(config, ledger), progress), policy, now)
+        examiner = Examiner(bench(config, _memory(config), progress), policy, now)
         chosen = _chosen(request, named, ledger)
         with opened(named.files(), named.version.uri) as inventory:
             trend = ledger.trend(named.version, TREND) if ledger else ()
@@ -90,8 +90,9 @@ def existing_ledger(config: Config) -> Iterator[Ledger | None]:
         ledger.close()
 
 
-def _memory(config: Config, ledger: Ledger | None) -> Memory:
-    return Kept(ledger, Spectra(config.data / "spectra")) if ledger else Passing()
+def _memory(config: Config) -> Memory:
+    """Kept where there is a place for it; nothing is left behind in a folder of anybody's."""
+    return kept(config) if config.data.is_dir() else Passing()
 
 
 def _chosen(request: Request, named: Named, ledger: Ledger | None) -> Chosen | None:

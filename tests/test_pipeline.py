@@ -14,8 +14,8 @@ from auditor.audit import measure
 from auditor.backfilling import backfill
 from auditor.config import load
 from auditor.errors import LedgerError, SinkError, UsageError
-from auditor.ledger import spectra
 from auditor.measuring import station
+from auditor.memory import files
 from auditor.pipeline import LEASE, MAX_ATTEMPTS, App, Outcome, once, sweep
 from auditor.weights import tensors
 from auditor.weights.tensors import decode
@@ -287,7 +287,7 @@ def test_a_full_disk_ends_the_run_and_is_no_versions_fault(root, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(spectra, "_write", full)
+        patch.setattr(files, "_write", full)
         with pytest.raises(LedgerError, match="No space left on device"):
             run(root)
     with assemble(load(models.config(root))) as app:

@@ -135,6 +135,9 @@ class Limits(Section):
     disk: Size = Field(
         default=50 * 1024**3, description="Bytes of fetched files kept, such as 50GiB."
     )
+    cache: Size = Field(
+        default=20 * 1024**3, description="Bytes of measurements and spectra kept, such as 20GiB."
+    )
     workers: Workers = Field(
         default="auto", description="Layers measured at once: auto, or a number."
     )

@@ -1,14 +1,14 @@
-"""The memory: versions, measurements, audits, decisions and deliveries in a database.
+"""What happened: versions, audits, decisions and deliveries in a database.
 
 To change the tables: change ``models.py`` and add a revision to ``migrations/versions``;
-``tests/ledger/test_opening.py`` holds the two together. Spectra are files, see `Spectra`.
+``tests/ledger/test_opening.py`` holds the two together. What was
+measured is kept as files, see `auditor.memory`.
 """
 
 from auditor.ledger.deliveries import Delivery
 from auditor.ledger.history import Decision
 from auditor.ledger.ledger import Ledger
 from auditor.ledger.models import State
-from auditor.ledger.spectra import Spectra
 from auditor.ledger.watching import SourceState
 from auditor.ledger.work import Claim, Problem
 
@@ -19,6 +19,5 @@ __all__ = [
     "Ledger",
     "Problem",
     "SourceState",
-    "Spectra",
     "State",
 ]

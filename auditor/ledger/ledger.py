@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from auditor.document import Document
 from auditor.errors import LedgerError
-from auditor.ledger import audits, deliveries, history, measurements, watching, work
+from auditor.ledger import audits, deliveries, history, watching, work
 from auditor.ledger.deliveries import Delivery
 from auditor.ledger.history import Decision
 from auditor.ledger.models import State
 from auditor.ledger.opening import open_engine
 from auditor.ledger.watching import SourceState
 from auditor.ledger.work import Claim, Problem
-from auditor.records import Measurement, ModelVersion, Trend
+from auditor.records import ModelVersion, Trend
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +173,6 @@ class Ledger:
         """Versions that failed, are gone or were refused, oldest first."""
         with self._read() as session:
             return work.problems(session)
-
-    # --- measurements ---------------------------------------------------------------------
-
-    def known(self, key: str) -> Measurement | None:
-        """What was measured under a key before; None where nothing was."""
-        with self._read() as session:
-            return measurements.known(session, key)
-
-    def remember(self, key: str, digest: str, measurement: Measurement) -> None:
-        """Keep what was measured on the tensor `digest`; the first under a key stays."""
-        with self._write() as session:
-            measurements.remember(session, key, digest, measurement)
 
     # --- audits ---------------------------------------------------------------------------
 

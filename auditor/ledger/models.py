@@ -150,16 +150,6 @@ class ClaimRow(Base):
     version: Mapped[VersionRow] = relationship()
 
 
-class MeasurementRow(Base):
-    """The numbers of one tensor, wherever it turns up again."""
-
-    __tablename__ = "measurements"
-
-    key: Mapped[str] = mapped_column(primary_key=True)
-    digest: Mapped[str] = mapped_column(index=True)  # of the tensor
-    numbers: Mapped[Mapping[str, Any]]
-
-
 class AuditRow(Base):
     """An audit: its document, and what is asked of it too often to open the document."""
 

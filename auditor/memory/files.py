@@ -1,37 +1,63 @@
-"""Spectra as files, named by what they are the spectrum of."""
+"""What was measured of a layer, as one file under its measurement key."""
 
+import json
 import os
 import re
 import zlib
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
-from zipfile import BadZipFile, ZipFile
+from typing import IO, Any
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auditor.audit import Measured
 from auditor.errors import LedgerError, translate
-from auditor.records import FloatArray
+from auditor.memory.numbers import from_json, to_json
 
 KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]+")
-DAMAGE = (OSError, EOFError, ValueError, KeyError, RuntimeError, BadZipFile, zlib.error)
+DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, BadZipFile, zlib.error)
+NUMBERS = "numbers.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Spectra:
-    """Eigenvalues under ``<root>/ab/<key>.npz``, compressed, all slices.
+class Kept:
+    """Numbers and eigenvalues under ``<root>/ab/<key>.npz``, compressed, all slices.
 
-    A file is there wholly or not at all, also after a power cut while it was written.
+    `numpy.load` opens a file too: ``eigenvalues``, ascending within a slice, in units of
+    weight squared, and ``sizes``, how many each slice has. A file is there wholly or not at
+    all, also after a power cut while it was written; which was wanted last is its
+    modification time.
     """
 
     root: Path
 
-    def save(self, key: str, eigenvalues: Sequence[FloatArray]) -> None:
-        """Keep the eigenvalues of one or more slices, each (m,), in units of weight squared.
+    def recall(self, key: str) -> Measured | None:
+        """What was kept under a key; None where there is nothing, or the file is damaged.
+
+        Raises
+        ------
+        ValueError
+            If the key is no plain word.
+        """
+        path = self._path(key)
+        try:
+            with ZipFile(path) as archive:
+                measurement = from_json(json.loads(archive.read(NUMBERS)))
+                pooled, sizes = _array(archive, "eigenvalues"), _array(archive, "sizes")
+            slices = tuple(np.split(pooled, np.cumsum(sizes)[:-1]))
+        except DAMAGE:
+            return None
+        with suppress(OSError):  # it may have gone by now, or be another user's
+            os.utime(path)
+        return Measured(measurement, slices)
+
+    def keep(self, key: str, measured: Measured) -> None:
+        """Keep numbers and the eigenvalues of one or more slices, each (m,).
 
         What is kept under a key already stays, unless it is damaged.
 
@@ -42,30 +68,12 @@ class Spectra:
         LedgerError
             If the file cannot be written.
         """
-        if self.load(key) is not None:
+        if self.recall(key) is not None:
             return
         path = self._path(key)
-        sizes = np.array([len(values) for values in eigenvalues])
-        arrays = {"eigenvalues": np.concatenate(eigenvalues), "sizes": sizes}
         with translate(OSError, to=LedgerError, doing=f"keeping the spectrum {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, arrays)
-
-    def load(self, key: str) -> tuple[FloatArray, ...] | None:
-        """The eigenvalues as they were saved; None where there are none or the file is damaged.
-
-        Raises
-        ------
-        ValueError
-            If the key is no plain word.
-        """
-        path = self._path(key)
-        try:
-            with ZipFile(path) as archive:
-                pooled, sizes = _array(archive, "eigenvalues"), _array(archive, "sizes")
-        except DAMAGE:
-            return None
-        return tuple(np.split(pooled, np.cumsum(sizes)[:-1]))
+            _write(path, measured)
 
     def _path(self, key: str) -> Path:
         if not KEY.fullmatch(key):
@@ -79,14 +87,24 @@ def _array(archive: ZipFile, name: str) -> NDArray[Any]:
     return np.lib.format.read_array(content, allow_pickle=False)
 
 
-def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+def _write(path: Path, measured: Measured) -> None:
     """Write beside the place, force it to the disk, then put it in place in one step."""
     with NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
         try:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            _write_archive(file, measured)
             file.flush()
             os.fsync(file.fileno())
         except BaseException:
             Path(file.name).unlink()
             raise
     Path(file.name).replace(path)
+
+
+def _write_archive(file: IO[bytes], measured: Measured) -> None:
+    sizes = np.array([len(values) for values in measured.eigenvalues])
+    arrays = {"eigenvalues": np.concatenate(measured.eigenvalues), "sizes": sizes}
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+        archive.writestr(NUMBERS, json.dumps(to_json(measured.measurement), allow_nan=False))

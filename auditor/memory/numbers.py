@@ -1,25 +1,10 @@
-"""Measurements as JSON, kept by the key of what they depend on."""
+"""Measurements as JSON: undefined is null, and every other number comes back as it was."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.orm import Session
-
-from auditor.ledger.models import MeasurementRow
 from auditor.records import Histogram, Measurement, Phase, Trap
-
-
-def known(session: Session, key: str) -> Measurement | None:
-    """What was measured under a key."""
-    row = session.get(MeasurementRow, key)
-    return None if row is None else from_json(row.numbers)
-
-
-def remember(session: Session, key: str, digest: str, measurement: Measurement) -> None:
-    """Keep a measurement; the first one stays, for a key determines its numbers."""
-    if session.get(MeasurementRow, key) is None:
-        session.add(MeasurementRow(key=key, digest=digest, numbers=to_json(measurement)))
 
 
 def to_json(measurement: Measurement) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.ledger.measurements import from_json, to_json
+from auditor.memory.numbers import from_json, to_json
 from auditor.records import Histogram, Measurement, Phase, Trap
 
 numbers = st.floats() | st.integers(-(2**40), 2**40)
@@ -45,26 +45,3 @@ def test_numbers_of_numpy_are_written_as_any_others():
     found = from_json(json.loads(json.dumps(to_json(Measurement("success", 3, 2, 2, metrics)))))
     assert found.metrics["a"] == 1.5
     assert math.isnan(found.metrics["b"])
-
-
-def test_known_is_what_was_remembered(ledger):
-    measurement = Measurement(
-        status="success",
-        n=64,
-        m=32,
-        num_evals=32,
-        metrics={"alpha": math.nan, "num_traps": 1},
-        traps=(Trap(4.0, 3.0, ((1, 2, -5.0),)),),
-        spectrum=Histogram(0.1, 10.0, (0.5, 0.5), (1.0, 0.0)),
-    )
-    assert ledger.known("key") is None
-    ledger.remember("key", "tensor", measurement)
-    assert repr(ledger.known("key")) == repr(measurement)
-    assert ledger.known("other") is None
-
-
-def test_first_measurement_under_a_key_stays(ledger):
-    first = Measurement("success", 2, 2, 2, {"alpha": 2.0})
-    ledger.remember("key", "tensor", first)
-    ledger.remember("key", "tensor", Measurement("success", 2, 2, 2, {"alpha": 3.0}))
-    assert ledger.known("key") == first
