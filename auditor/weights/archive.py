@@ -1,13 +1,14 @@
-"""Zip archives as PyTorch writes them: a directory, and members stored as they are.
+"""Zip archives as PyTorch and NumPy write them: a directory, and the place of each member.
 
 The standard library reads the directory; members are read by their place in the file. Nothing
-is ever decompressed, so that an archive can not be larger inside than outside.
+is decompressed here, so that an archive can not be larger inside than outside.
 """
 
 import bisect
 import struct
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
 from typing import cast
 
@@ -21,11 +22,28 @@ ENCRYPTED = 0x1
 UTF8 = 0x800
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Where a member lies, and what its directory says it is when inflated."""
+
+    place: Place
+    size: int  # bytes, as they were before they were deflated
+    deflated: bool
+    crc: int
+
+
 class Archive:
     """The members of one archive, by their name below its root folder."""
 
-    def __init__(self, file: Blob) -> None:
+    def __init__(self, file: Blob, *, rooted: bool = True) -> None:
         """Read the directory.
+
+        Parameters
+        ----------
+        file
+            The archive.
+        rooted
+            Whether all members lie in one folder, whose name is left out of theirs.
 
         Raises
         ------
@@ -47,9 +65,11 @@ class Archive:
             # ZipFile asks for no more than read, seek and tell
             directory = zipfile.ZipFile(cast("zipfile._ZipReadable", _Window(file))).infolist()
         self._starts = sorted(info.header_offset for info in directory)
-        self._members = {info.orig_filename.partition("/")[2]: info for info in directory}
-        roots = {info.orig_filename.partition("/")[0] for info in directory}
-        if len(self._members) != len(directory) or len(roots) != 1:
+        names = [info.orig_filename for info in directory]
+        roots = {name.partition("/")[0] for name in names if rooted}
+        inner = [name.partition("/")[2] if rooted else name for name in names]
+        self._members = dict(zip(inner, directory, strict=True))
+        if len(self._members) != len(directory) or len(roots) > 1:
             raise WeightsError("its zip archive has a member twice, or more than one root folder")
 
     def __contains__(self, name: str) -> bool:
@@ -59,35 +79,58 @@ class Archive:
         return iter(self._members)
 
     def place(self, name: str) -> Place:
-        """Where the bytes of a member lie.
+        """Where the bytes of a stored member lie.
 
         Raises
         ------
         WeightsError
-            If there is no such member, or it is compressed, encrypted, or overlaps another.
+            As `member`, or if it is compressed.
         """
-        info = self._members.get(name)
-        if info is None:
-            raise WeightsError(f"its zip archive has no member {name[:200]!r}")
-        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & ENCRYPTED:
+        member = self.member(name)
+        if member.deflated:
             raise WeightsError(
                 f"member {name[:200]!r} is compressed or encrypted, which PyTorch's never are; "
                 "save it again with torch.save"
             )
+        return member.place
+
+    def member(self, name: str) -> Member:
+        """Where a member lies, stored or deflated, and how large it is inflated.
+
+        Raises
+        ------
+        WeightsError
+            If there is no such member, or it is encrypted, compressed in another way, not
+            where the directory says, or overlaps another.
+        """
+        info = self._members.get(name)
+        if info is None:
+            raise WeightsError(f"its zip archive has no member {name[:200]!r}")
+        deflated = info.compress_type == zipfile.ZIP_DEFLATED
+        is_stored = info.compress_type == zipfile.ZIP_STORED
+        if not (deflated or is_stored) or info.flag_bits & ENCRYPTED:
+            raise WeightsError(
+                f"member {name[:200]!r} is compressed or encrypted in a way that is not read here; "
+                "save it again"
+            )
+        return Member(self._place(info, name), info.file_size, deflated, info.CRC)
+
+    def _place(self, info: zipfile.ZipInfo, name: str) -> Place:
         signature, name_length, extra = LOCAL.unpack(
             self._file.read(info.header_offset, LOCAL.size)
         )
         start = info.header_offset + LOCAL.size + name_length + extra
         after = bisect.bisect_right(self._starts, info.header_offset)
         end = self._starts[after] if after < len(self._starts) else self._file.size
-        if signature != b"PK\x03\x04" or info.file_size != info.compress_size:
+        is_stored = info.compress_type == zipfile.ZIP_STORED
+        if signature != b"PK\x03\x04" or (is_stored and info.file_size != info.compress_size):
             raise WeightsError(f"member {name[:200]!r} is not where its directory says")
         if (
-            start + info.file_size > end
+            start + info.compress_size > end
             or self._local_name(info, name_length) != info.orig_filename
         ):
             raise WeightsError(f"member {name[:200]!r} overlaps what follows, or has another name")
-        return Place(start, info.file_size)
+        return Place(start, info.compress_size)
 
     def _local_name(self, info: zipfile.ZipInfo, length: int) -> str:
         raw = self._file.read(info.header_offset + LOCAL.size, length)
