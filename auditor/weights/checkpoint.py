@@ -3,6 +3,7 @@
 Names are those of ``state_dict()``. Nothing here knows where the numbers lie.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,18 +12,29 @@ from auditor.records import Skip
 from auditor.weights.pickles import Global, Node
 from auditor.weights.torch_values import rebuilt
 from auditor.weights.views import Unread, View
+from auditor.weights.wrappers import unwrapped
 
-CHOSEN = ("state_dict", "model_state_dict", "model", "module", "net", "weights", "params")
-NOT_WEIGHTS = frozenset(
-    (
-        "optimizer",
-        "optimizer_state_dict",
-        "optimizer_states",
-        "optim",
-        "lr_scheduler",
-        "lr_schedulers",
-    )
+CHOSEN = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "module",
+    "net",
+    "network",
+    "weights",
+    "params",
+    # a checkpoint with averaged weights alone; beside others they are a copy
+    "ema",
+    "ema_state_dict",
+    "model_ema",
+    "ema_model",
+    "state_dict_ema",
+    "params_ema",
 )
+TRAINING = re.compile(r"^optim|optimizer|(^|_)schedulers?(_|$)|rng_states?$", re.IGNORECASE)
+OPTIMIZER = {"state", "param_groups"}  # what every torch.optim.Optimizer's state dict has
+DEEPSPEED = ("ds_version", "ds_config", "zero_stage")
 DEPTH_LIMIT = 100
 VISITS_LIMIT = 1_000_000
 NAME_LIMIT = 20_000  # characters
@@ -43,36 +55,56 @@ def find(value: object) -> Found:
     Raises
     ------
     WeightsError
-        If there is no tensor in it, or it is nested too deeply to be a model.
+        If there is no tensor of a model in it, or it is nested too deeply to be one.
     """
     walk = _Walk()
     beside: list[Skip] = []
+    _must_be_whole(value, walk)
     while chosen := _chosen(value, walk):
-        rest = [(key, other) for key, other in mapping(value).items() if key != chosen]
         reason = f"stands beside {chosen!r} in the checkpoint, not part of the model"
-        beside.extend(_beside(rest, walk, reason))
+        others = ((key, part) for key, part in mapping(value).items() if key != chosen)
+        beside.extend(_skip(key, reason) for key, part in others if any(walk.named(part)))
         value = mapping(value)[chosen]
-    optimizer = [(key, part) for key, part in mapping(value).items() if key in NOT_WEIGHTS]
-    beside.extend(_beside(optimizer, walk, "state of the optimizer, not part of the model"))
-    tensors = dict(walk.named(value))
+    named = dict(walk.named(value))
+    reason = "state of the training, not part of the model"
+    beside.extend(_skip(name, reason) for name, found in named.items() if found is None)
+    tensors, copies = unwrapped({name: found for name, found in named.items() if found})
     if not tensors:
-        raise WeightsError("holds no tensor: neither a state dict nor a module")
-    return Found(tensors, tuple(beside))
+        raise WeightsError(_without_tensors(beside))
+    return Found(tensors, (*beside, *copies))
+
+
+def _must_be_whole(value: object, walk: "_Walk") -> None:
+    """Refuse the share of a model that one process of DeepSpeed's ZeRO keeps."""
+    entries = mapping(value)
+    inner = {**entries, **mapping(entries.get("optimizer_state_dict"))}
+    if any(key in inner for key in DEEPSPEED):
+        views = (view for _, view in walk.named(entries.get(_chosen(value, walk) or "module")))
+        if all(view is None or 0 in view.shape for view in views):
+            raise WeightsError(
+                "holds one process's share of a DeepSpeed ZeRO checkpoint; run the "
+                "zero_to_fp32.py in its folder and audit what that writes"
+            )
+
+
+def _without_tensors(beside: Sequence[Skip]) -> str:
+    if beside:
+        return f"holds no weights: {beside[0].name[:200]!r} is {beside[0].reason}"
+    return "holds no tensor: neither a state dict nor a module"
 
 
 def _chosen(value: object, walk: "_Walk") -> str | None:
     """The key of a checkpoint under which its model lies."""
+    entries = mapping(value)
     for key in CHOSEN:
-        part = mapping(value).get(key)
-        if isinstance(part, Node) and rebuilt(part) is None and any(walk.named(part)):
+        part = entries.get(key)
+        if isinstance(part, Node) and rebuilt(part) is None and walk.holds_tensor(part):
             return key
     return None
 
 
-def _beside(parts: Sequence[tuple[str, object]], walk: "_Walk", reason: str) -> Iterator[Skip]:
-    for key, part in parts:
-        if any(walk.named(part)):
-            yield Skip(key[:NAME_LIMIT], (), reason, read=False)
+def _skip(name: str, reason: str) -> Skip:
+    return Skip(name[:NAME_LIMIT], (), reason, read=False)
 
 
 class _Walk:
@@ -83,17 +115,36 @@ class _Walk:
 
     def named(
         self, value: object, name: str = "", depth: int = 0
-    ) -> Iterator[tuple[str, View | Unread]]:
-        """Every tensor below a value, with its dotted name."""
+    ) -> Iterator[tuple[str, View | Unread | None]]:
+        """Every tensor below a value, with its dotted name; None for the state of an optimizer."""
         self._left -= 1 + len(name) // 100  # long names cost memory
         if self._left < 0 or depth > DEPTH_LIMIT or len(name) > NAME_LIMIT:
             raise WeightsError("is nested too deeply or too widely to be a model")
         tensor = rebuilt(value)
         if tensor is not None:
             yield name or "tensor", tensor
-            return
+        elif not _is_training(name, value):
+            yield from self._below(value, name, depth)
+        elif any(self._below(value, name, depth)):
+            yield name or "the whole file", None
+
+    def _below(
+        self, value: object, name: str, depth: int
+    ) -> Iterator[tuple[str, View | Unread | None]]:
         for key, child in _children(value):
             yield from self.named(child, f"{name}.{key}" if name else key, depth + 1)
+
+    def holds_tensor(self, value: object) -> bool:
+        """Whether there is a tensor of a model below a value."""
+        return any(found is not None for _, found in self.named(value))
+
+
+def _is_training(name: str, value: object) -> bool:
+    """Whether a container holds the state of an optimizer, a schedule or a random generator."""
+    if not isinstance(value, Node | list | tuple) or "_parameters" in _state(value):
+        return False
+    last = name.rpartition(".")[2]
+    return bool(TRAINING.search(last)) or mapping(value).keys() >= OPTIMIZER
 
 
 def _children(value: object) -> Iterator[tuple[str, object]]:
@@ -112,8 +163,7 @@ def _children(value: object) -> Iterator[tuple[str, object]]:
     elif _is_torchscript(value):
         yield from state.items()
     else:
-        items = mapping(value).items()
-        yield from ((key, child) for key, child in items if key not in NOT_WEIGHTS)
+        yield from mapping(value).items()
 
 
 def mapping(value: object) -> dict[str, object]:

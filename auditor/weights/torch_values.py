@@ -7,7 +7,9 @@ References
 
 from collections.abc import Callable, Sequence
 
+from auditor.errors import WeightsError
 from auditor.weights.pickles import Global, Node, Reference
+from auditor.weights.tensors import whole_numbers
 from auditor.weights.views import Unread, View, checked_view
 
 STORAGES = {
@@ -28,6 +30,12 @@ STORAGES = {
 PREFIX = "torch._utils._rebuild_"
 PARAMETERS = (f"{PREFIX}parameter", f"{PREFIX}parameter_with_state")
 SUBCLASS = "torch._tensor._rebuild_from_type_v2"  # (function, type, arguments, state)
+SIZES = {  # which argument of a kind that is not read is its shape
+    "wrapper_subclass": 2,
+    "qtensor": 2,
+    "meta_tensor_no_storage": 1,
+    "device_tensor_from_numpy": 0,
+}
 DEPTH = 10  # a parameter around a subclass around a tensor; no real one is deeper
 
 
@@ -48,7 +56,7 @@ def rebuilt(value: object, depth: int = 0) -> View | Unread | None:
     if not value.maker.path.startswith(PREFIX):
         return None
     build = BUILDERS.get(value.maker.path.removeprefix(PREFIX))
-    return build(args) if build else _foreign(value.maker.path)
+    return build(args) if build else _foreign(value.maker.path, args)
 
 
 def _wrapped(path: str, args: Sequence[object]) -> object:
@@ -114,10 +122,25 @@ def storage_key(storage: object) -> str | None:
     return key if isinstance(key, str) else None
 
 
-def _foreign(path: str) -> Unread:
+def _foreign(path: str, args: Sequence[object]) -> Unread:
     """A tensor of a kind that has no plain values: quantised, sparse, nested, on no device."""
-    kind = path.removeprefix(PREFIX).replace("_", " ").strip()[:50]
-    return Unread(f"a {kind} is not read here; save it as a plain dense tensor")
+    kind = path.removeprefix(PREFIX)
+    where = args[0] if args else None
+    if isinstance(where, Global) and where.module.startswith("torch.distributed."):
+        reason = "one process's share of it is here (FSDP); gather a full state dict and save that"
+    else:
+        shown = kind.replace("_", " ").strip()[:50]
+        reason = f"a {shown} is not read here; save it as a plain dense tensor"
+    return Unread(reason, _shape(args[SIZES[kind]] if len(args) > SIZES.get(kind, 99) else ()))
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    """Sizes, where they are such; what is not read needs no exact ones."""
+    sizes = _sizes(value)
+    try:
+        return whole_numbers(sizes, "a size")
+    except WeightsError:
+        return ()
 
 
 BUILDERS: dict[str, Callable[[Sequence[object]], View | Unread]] = {

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -189,6 +190,102 @@ def test_what_stands_beside_the_model_is_named_not_read():
         "ema": "stands beside 'model' in the checkpoint, not part of the model",
         "optimizer": "stands beside 'model' in the checkpoint, not part of the model",
     }
+
+
+def small() -> nn.Linear:
+    torch.manual_seed(3)
+    return nn.Linear(3, 2)
+
+
+def stepped(model: nn.Module) -> dict[str, Any]:
+    """State of an optimizer that has two tensors of every weight's shape."""
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    return optimizer.state_dict()
+
+
+STATE, TRAINED = small().state_dict(), stepped(small())
+BESIDE, TRAINING, EMA = "stands beside", "state of the training", "a moving average"
+CHECKPOINTS: dict[str, tuple[object, dict[str, str]]] = {  # what is saved; what is left out, why
+    "Lightning": (
+        {
+            "state_dict": STATE,
+            "optimizer_states": [TRAINED],
+            "lr_schedulers": [{"last_epoch": 3}],
+            "callbacks": {"EMA": {"ema_state_dict": STATE}},
+            "loops": {},
+            "hyper_parameters": {"lr": 0.1},
+        },
+        {"optimizer_states": BESIDE, "callbacks": BESIDE},
+    ),
+    "a state dict inside a model": ({"model": {"state_dict": STATE}, "epoch": 1}, {}),
+    "model_state": (
+        {"model_state": STATE, "optimizer_state": TRAINED},
+        {"optimizer_state": BESIDE},
+    ),
+    "an optimizer by any name": ({**STATE, "adam": TRAINED}, {"adam": TRAINING}),
+    "random generators": ({**STATE, "rng_states": [torch.ones(9)]}, {"rng_states": TRAINING}),
+    "only the averaged module": ({"model": None, "ema": small()}, {}),
+    "averages beside": ({"params": STATE, "params_ema": STATE}, {"params_ema": BESIDE}),
+    "averages in between": (
+        {**STATE, "ema_model.weight": torch.ones(2, 3), "ema_model.bias": torch.ones(2)},
+        {"ema_model.weight": EMA, "ema_model.bias": EMA},
+    ),
+    "averages without dots": (
+        {**{f"model.{k}": v for k, v in STATE.items()}, "model_ema.weight": torch.ones(2, 3)},
+        {"model_ema.weight": EMA},
+    ),
+    "an averaged model": (torch.optim.swa_utils.AveragedModel(small()).state_dict(), {}),
+    "compiled": ({f"_orig_mod.{k}": v for k, v in STATE.items()}, {}),
+    "compiled in parallel": ({f"module._orig_mod.{k}": v for k, v in STATE.items()}, {}),
+    "recomputed": ({f"_checkpoint_wrapped_module.{k}": v for k, v in STATE.items()}, {}),
+    "DeepSpeed, gathered": ({"module": STATE, "ds_version": "0.16", "optimizer": None}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", CHECKPOINTS)
+def test_of_a_checkpoint_the_model_alone_becomes_layers(kind):
+    value, left_out = CHECKPOINTS[kind]
+    inventory = look(in_memory("model.ckpt", saved(value)))
+    names = [tensor.name.removeprefix("model.") for tensor in inventory.tensors]
+    assert names == ["weight", "bias"]
+    assert not inventory.reading.failures
+    assert inventory.skipped == tuple(skip for skip in inventory.skipped if not skip.read)
+    reasons = {skip.name: skip.reason for skip in inventory.skipped}
+    assert reasons.keys() == left_out.keys()
+    assert all(reasons[name].startswith(left_out[name]) for name in reasons)
+
+
+def test_names_that_would_clash_without_their_wrapper_keep_it():
+    value = {**STATE, **{f"_orig_mod.{name}": tensor for name, tensor in STATE.items()}}
+    inventory = look(in_memory("m.pt", saved(value)))
+    assert {skip.name for skip in inventory.skipped} == {"_orig_mod.weight", "_orig_mod.bias"}
+
+
+def test_a_module_called_like_an_optimizer_is_a_part_of_the_model():
+    model = nn.ModuleDict({"optimizer": nn.Linear(2, 2)})
+    names = [tensor.name for tensor in look(in_memory("m.pt", saved(model))).tensors]
+    assert names == ["optimizer.weight", "optimizer.bias"]
+
+
+SHARES = {
+    "ZeRO-3": {"module": {"w": torch.empty(0)}, "ds_config": {}, "ds_version": "0.16"},
+    "ZeRO optimizer": {"optimizer_state_dict": {"zero_stage": 2, "flat": torch.ones(9)}},
+    "FSDP": {"_fsdp_wrapped_module._flat_param": torch.ones(9)},
+    "an optimizer": TRAINED,
+}
+SENTENCES = {
+    "ZeRO-3": "zero_to_fp32.py",
+    "ZeRO optimizer": "zero_to_fp32.py",
+    "FSDP": "gather a full state dict",
+    "an optimizer": "holds no weights",
+}
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_what_is_no_whole_model_says_where_the_whole_one_is(share):
+    assert SENTENCES[share] in the_failure(in_memory("m.pt", saved(SHARES[share]))).reason
 
 
 def test_parts_of_a_model_in_one_file_are_told_apart_by_their_keys():
