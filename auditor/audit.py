@@ -1,12 +1,11 @@
 """A layer in, every number about it out."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from auditor.metrics import columns
-from auditor.records import FloatArray, Layer, Measurement, Settings
+from auditor.records import FloatArray, Layer, Measured, Measurement, Settings
 from auditor.spectral.eigenvalues import Eigensolver, lapack, spectra
 from auditor.spectral.histogram import histogram
 from auditor.spectral.phases import phase_of
@@ -15,14 +14,6 @@ from auditor.spectral.spectrum import Spectrum, roundoff
 from auditor.spectral.twin import Twin, random_twin
 
 HALF = 0.5  # the reference halves every eigenvalue of a Conv2d, times its kernel if not pooled
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """What is kept of a layer once its weights are gone."""
-
-    measurement: Measurement
-    eigenvalues: tuple[FloatArray, ...]  # of every slice, ascending, in units of weight squared
 
 
 def measure(layer: Layer, settings: Settings, solve: Eigensolver = lapack) -> Measured:

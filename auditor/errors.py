@@ -7,6 +7,7 @@
     - GoneError     the version was deleted at its source: recorded, never tried again
     - RefusedError  the version lies where this installation may not fetch from
   + WeightsError    a weight file cannot be parsed: the audit ends INCOMPLETE and says why
+  + WorkerError     the process that reads and measures ended early: an attempt, then given up
   + LedgerError     the database or the spectra beside it cannot be used: the run ends
   + SinkError       a report could not be delivered: its delivery is tried again alone
 
@@ -43,6 +44,10 @@ class RefusedError(SourceError):
 
 class WeightsError(AuditorError):
     """A weight file cannot be parsed."""
+
+
+class WorkerError(AuditorError):
+    """The process in which a version is read and measured ended before it was done."""
 
 
 class LedgerError(AuditorError):

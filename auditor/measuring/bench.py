@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from auditor.audit import Measured
-from auditor.records import Settings
+from auditor.records import Measured, Settings
 from auditor.spectral.eigenvalues import Eigensolver, lapack
 
 Progress = Callable[[int, int, str], None]  # done, total, name of what was just done

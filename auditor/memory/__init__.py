@@ -6,8 +6,8 @@ never decomposed twice.
 
 from dataclasses import dataclass, field
 
-from auditor.audit import Measured
 from auditor.memory.files import Kept
+from auditor.records import Measured
 
 __all__ = ["Kept", "Passing"]
 

@@ -15,9 +15,9 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.audit import Measured
 from auditor.errors import LedgerError, translate
 from auditor.memory.numbers import from_json, to_json
+from auditor.records import Measured
 
 KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]+")
 DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, BadZipFile, zlib.error)

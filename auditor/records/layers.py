@@ -121,6 +121,14 @@ class Measurement:
     phase: Phase | None = None  # None in audits of a time before phases
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What is kept of a layer once its weights are gone."""
+
+    measurement: Measurement
+    eigenvalues: tuple[FloatArray, ...]  # of every slice, ascending, in units of weight squared
+
+
 @dataclass(frozen=True, slots=True)
 class LayerRecord:
     """A layer of an audited version with what was measured on it."""

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.audit import Measured
 from auditor.errors import AuditorError
+from auditor.file_cache import trim
 from auditor.memory import Kept
-from auditor.mlflow_client.artifacts import trim
-from auditor.records import FloatArray, Measurement
+from auditor.records import FloatArray, Measured, Measurement
 
 KEY = "ab" + "0" * 62
 
