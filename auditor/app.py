@@ -12,10 +12,10 @@ import psutil
 from auditor.config import Config, parts
 from auditor.examining import Examiner
 from auditor.executors.gpu import eigensolver
+from auditor.file_cache import trim
 from auditor.ledger import Ledger
 from auditor.measuring import Bench, Memory, Progress, quiet
 from auditor.memory import Kept
-from auditor.mlflow_client.artifacts import trim
 from auditor.pipeline import App
 from auditor.policies import load_policy
 

@@ -18,7 +18,7 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     | {"document", "stored", "schema"},
     {"config", "plugins", "policies", "render", "ledger", "executors", "estimates"}
     | {"weights", "architecture"},
-    {"sources", "sinks", "mlflow_client"},
+    {"sources", "sinks", "mlflow_client", "hub_client", "file_cache"},
     {"measuring", "memory", "examining", "baselines", "pipeline", "planning"},
     {"app", "refs", "single", "given", "api", "comparing", "tables", "transforming"}
     | {"backfilling", "deciding", "reports"},

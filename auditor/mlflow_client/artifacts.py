@@ -1,23 +1,22 @@
 """Artifact files: listed with their sizes, fetched one by one, kept whole or not at all."""
 
-import os
-import shutil
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from hashlib import sha256
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 from auditor.errors import SourceError
+from auditor.file_cache import FileCache
 from auditor.mlflow_client import redact, translated
+from auditor.weights.spans import Span
+from auditor.weights.windows import Shelf, windowed
 
 MOST_FILES = 100_000
 DEEPEST = 32  # folders within folders
-STAGING = ".staging-"
-STALE = 24 * 3600  # seconds after which a staging folder belongs to nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,7 @@ class Listed:
     root: str  # the address that was listed
     name: str  # relative to it, with forward slashes
     size: int | None  # None where the store does not say
+    proxied: bool = False  # MLflow's own server hands it out, and parts of it too
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,13 @@ class Artifacts:
             If the store cannot be asked, or lists more than any model has.
         """
         with translated(self.uri, f"listing {redact(self.location)}"):
-            found = list(_walk(self._store(self.location), self.location))
-            if found:
-                return found
-            root, _, name = self.location.rstrip("/").rpartition("/")
-            return [file for file in _here(self._store(root), root) if file.name == name]
+            store = self._store(self.location)
+            found = list(_walk(store, self.location))
+            if not found:
+                root, _, name = self.location.rstrip("/").rpartition("/")
+                store = self._store(root)
+                found = [file for file in _here(store, root) if file.name == name]
+            return [replace(file, proxied=True) for file in found] if _proxied(store) else found
 
     def open(self, file: Listed) -> BinaryIO:
         """A handle on the whole file, fetched first unless it is kept or lies on this machine.
@@ -62,60 +64,69 @@ class Artifacts:
             If it cannot be fetched, or has another size than was listed.
         """
         with translated(self.uri, f"fetching {file.name} of {redact(self.location)}"):
-            kept = self._kept(file)
-            if not kept.is_file():
+            kept = self.kept(file)
+            if kept is None:
                 store = self._store(file.root)
                 local = store.get_local_path(file.name)
                 if local is not None:
                     _check(Path(local), file)
                     return Path(local).open("rb")
-                self._fetch(store, file, kept)
-            os.utime(kept)  # when it was last wanted, for `trim`
+                kept = self._fetch(store, file)
             return kept.open("rb")
+
+    def kept(self, file: Listed) -> Path | None:
+        """Where the file is, if it was fetched before."""
+        return FileCache(self.cache).find(self._key(file))
+
+    def ranged(self, file: Listed, shelf: Shelf) -> BinaryIO:
+        """A handle on a file that is `proxied`, which fetches what is read and no more.
+
+        Raises
+        ------
+        SourceError
+            Also when it is read, if the server does not answer with the part asked for.
+        """
+        with translated(self.uri, f"looking for {file.name[:200]!r}"):
+            store = _inner(self._store(file.root))
+        return windowed(partial(self._part, store, file), file.size or 0, shelf, file.name)
+
+    def _part(self, store: Any, file: Listed, offset: int, count: int) -> bytes:  # noqa: ANN401
+        ask = import_module("mlflow.utils.rest_utils").http_request
+        span = Span(file.name, offset, count, file.size or 0)
+        path, headers = "/" + quote(file.name), dict(span.headers)
+        with translated(self.uri, f"fetching {file.name[:200]!r} of {redact(self.location)}"):
+            answer = ask(store._host_creds, path, "GET", extra_headers=headers, stream=True)
+            with closing(answer):
+                span.check(answer.status_code, answer.headers)
+                return span.gather(answer.iter_content(1 << 20))
 
     def _store(self, root: str) -> Any:  # noqa: ANN401 - mlflow's own
         registry = import_module("mlflow.store.artifact.artifact_repository_registry")
         return registry.get_artifact_repository(root, tracking_uri=self.uri, registry_uri=self.uri)
 
-    def _kept(self, file: Listed) -> Path:
-        key = f"{self.identity}\0{file.root}\0{file.name}\0{file.size}"
-        digest = sha256(key.encode("utf-8", "replace")).hexdigest()
-        return self.cache / digest[:2] / digest
+    def _key(self, file: Listed) -> str:
+        return f"{self.identity}\0{file.root}\0{file.name}\0{file.size}"
 
-    def _fetch(self, store: Any, file: Listed, kept: Path) -> None:  # noqa: ANN401
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(mkdtemp(prefix=STAGING, dir=self.cache))
-        try:
-            whole = Path(store.download_artifacts(file.name, str(staging)))
-            _check(whole, file)
-            whole.replace(kept)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+    def _fetch(self, store: Any, file: Listed) -> Path:  # noqa: ANN401
+        def whole(staging: Path) -> Path:
+            found = Path(store.download_artifacts(file.name, str(staging)))
+            _check(found, file)
+            return found
+
+        return FileCache(self.cache).add(self._key(file), file.size or 0, whole)
 
 
-def trim(cache: Path, quota: int) -> int:
-    """Remove kept files, the one not wanted for longest first, until `quota` bytes are left.
+def _inner(store: Any) -> Any:  # noqa: ANN401
+    """What a ``runs:/`` or ``models:/`` store hands its questions on to."""
+    while (repo := getattr(store, "repo", None)) is not None:
+        store = repo
+    return store
 
-    What a killed process left half fetched is removed too, a day later. A file in use stays
-    readable to whoever has it open.
 
-    Returns
-    -------
-    int
-        Bytes that were removed.
-    """
-    for staging in cache.glob(f"{STAGING}*"):
-        if time.time() - staging.stat().st_mtime > STALE:
-            shutil.rmtree(staging, ignore_errors=True)
-    kept = [(path, path.stat()) for path in cache.glob("??/*")]
-    kept.sort(key=lambda entry: entry[1].st_mtime_ns, reverse=True)
-    total = removed = 0
-    for path, stat in kept:
-        total += stat.st_size
-        if total > quota:
-            path.unlink(missing_ok=True)
-            removed += stat.st_size
-    return removed
+def _proxied(store: Any) -> bool:  # noqa: ANN401
+    """Whether MLflow's own server hands the files out; other stores have clients of their own."""
+    proxy = import_module("mlflow.store.artifact.mlflow_artifacts_repo")
+    return isinstance(_inner(store), proxy.MlflowArtifactsRepository)
 
 
 def _walk(store: Any, root: str, folder: str = "", depth: int = 0) -> Iterator[Listed]:  # noqa: ANN401

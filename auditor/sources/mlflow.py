@@ -13,11 +13,12 @@ from typing import Any
 
 from auditor.errors import GoneError, SourceError
 from auditor.mlflow_client import Client, connect, existing, redact, translated
-from auditor.mlflow_client.artifacts import Artifacts
+from auditor.mlflow_client.artifacts import Artifacts, Listed
 from auditor.mlflow_client.places import locate
 from auditor.naming import is_chosen
 from auditor.records import ModelVersion, Seen, SourceFile, VersionId
 from auditor.weights import role_of
+from auditor.weights.windows import Shelf
 
 OVERLAP = 10 * 60 * 1000  # ms; concurrent registrations commit in another order than they are dated
 PAGE = 1000  # versions a request; a sweep over all of them asks for more at once
@@ -86,7 +87,9 @@ class Mlflow:
         """Every file, with the size the artifact store states.
 
         `SourceFile.open` fetches that one file into `cache`, whole or not at all, and finds
-        it there the next time. A file that lies on this machine is opened where it is.
+        it there the next time. A file that lies on this machine is opened where it is. Parts
+        of a file can be had where MLflow's own server hands it out; other stores give whole
+        files only.
 
         Raises
         ------
@@ -107,10 +110,8 @@ class Mlflow:
                 f"{version.uri} lists no files at {redact(location)}; "
                 "its artifacts may still be uploading, or were deleted"
             )
-        return [
-            SourceFile(file.name, role_of(file.name), file.size or 0, partial(store.open, file))
-            for file in found
-        ]
+        shelf = Shelf()
+        return [_file(store, file, shelf) for file in found]
 
     def _made(self, client: Client, since: int | None) -> list[Any]:
         """Records of all versions made since then, each once."""
@@ -198,6 +199,15 @@ class Mlflow:
         if self._version(found).created_at != version.created_at:
             raise GoneError(f"{version.uri} was deleted, and its name was used again since")
         return locate(client, found, uri=self.uri, allow=self.allow)
+
+
+def _file(store: Artifacts, file: Listed, shelf: Shelf) -> SourceFile:
+    size = file.size or 0
+    ranges = None
+    if file.proxied and size and store.kept(file) is None:
+        ranges = partial(store.ranged, file, shelf)
+    opened = partial(store.open, file)
+    return SourceFile(file.name, role_of(file.name), size, opened, ranges=ranges)
 
 
 def _find(client: Client, rest: str) -> Any | None:  # noqa: ANN401

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from auditor.errors import GoneError, RefusedError, SourceError
-from auditor.mlflow_client.artifacts import trim
+from auditor.file_cache import trim
 from auditor.mlflow_client.places import below
 from auditor.sources.mlflow import Mlflow
 from tests.mlflow_server import Server, free_port, running
