@@ -7,6 +7,20 @@ from typing import ClassVar
 from auditor.checks.base import Case
 from auditor.records import Finding, Severity
 
+SHOWN = 5  # names in a sentence
+KEPT = 100  # names in its evidence; a pickle of someone hostile has thousands
+# whose classes are in everyday checkpoints, by the first part of the name
+_FRAMEWORKS = """
+    __torch__ torch torchvision torchaudio torchtext torchmetrics torchao functorch numpy
+    builtins __builtin__ collections typing datetime pathlib argparse enum dataclasses
+    functools operator types math decimal fractions uuid re _codecs
+    transformers diffusers peft accelerate tokenizers sentence_transformers safetensors
+    huggingface_hub timm lightning pytorch_lightning lightning_fabric lightning_utilities
+    omegaconf easydict yacs addict scipy sklearn pandas
+"""
+FRAMEWORKS = frozenset(_FRAMEWORKS.split())
+COMMON = frozenset({"copyreg._reconstructor", "copy_reg._reconstructor", "copyreg.__newobj__"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NonFinite:
@@ -98,16 +112,57 @@ class UnsafePickle:
         """Yield one finding per file, naming what it asks for."""
         for file in dict.fromkeys(found.file for found in case.reading.globals):
             names = sorted({f.name for f in case.reading.globals if f.file == file and f.dangerous})
+            more = f" and {len(names) - KEPT} more" if len(names) > KEPT else ""
             if names:
                 yield Finding(
                     severity=self.severity,
                     layer=file,
-                    message=f"{file} asks to import {', '.join(names)}",
+                    message=f"{file} asks to import {', '.join(names[:KEPT])}{more}",
                     rule="names in a pickle that can run code or reach out",
                     limit=0.0,
                     value=float(len(names)),
-                    evidence={"globals": names},
+                    evidence={"globals": names[:KEPT]},
                 )
 
 
-CHECKS = (NonFinite, AllZero, UnsafePickle)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomCode:
+    """A weight file names classes that no common framework brings along."""
+
+    severity: ClassVar[Severity] = Severity.INFO
+    condition: ClassVar[str] = "Weight files that need code of their own"
+    meaning: ClassVar[str] = (
+        "Loading this file the usual way imports what it names from the code of whoever made "
+        "it. Nothing is known against these names, and they were not imported here."
+    )
+    advice: ClassVar[str] = (
+        "Load it only beside code you trust, or save the state dict alone: as safetensors it "
+        "names nothing."
+    )
+    needs: ClassVar[str] = ""
+
+    def __call__(self, case: Case) -> Iterator[Finding]:
+        """Yield one finding per file, with the first names; what is dangerous is not among them."""
+        unknown: dict[str, set[str]] = {}
+        for found in case.reading.globals:
+            if not found.dangerous and not _is_common(found.name):
+                unknown.setdefault(found.file, set()).add(found.name)
+        for file, found_names in unknown.items():
+            names = sorted(found_names)
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            yield Finding(
+                severity=self.severity,
+                layer=file,
+                message=f"{file} names {', '.join(names[:SHOWN])}{more}",
+                rule="names in a pickle that no common framework brings along",
+                limit=0.0,
+                value=float(len(names)),
+                evidence={"globals": names[:KEPT]},
+            )
+
+
+def _is_common(name: str) -> bool:
+    return name in COMMON or name.partition(".")[0] in FRAMEWORKS
+
+
+CHECKS = (NonFinite, AllZero, UnsafePickle, CustomCode)

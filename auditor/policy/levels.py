@@ -28,6 +28,7 @@ LEVELS: Mapping[str, tuple[Level, Level, Level]] = {  # one column per preset, i
     "layers_changed": (OFF, OFF, WARN),
     "alpha_shift": (OFF, OFF, WARN),
     "implausible_power_law": (OFF, OFF, OFF),
+    "custom_code": (OFF, OFF, OFF),  # a model with a class of its own is everyday
 }
 
 
