@@ -108,7 +108,7 @@ def _without_traps(matrix: Matrix, key: tuple[int, int], level: tuple[float, int
     """One slice without the eigenvalues beyond the edge of its random order."""
     entries = take_entries([matrix])
     order = np.random.default_rng((*key, entries.n, entries.m)).permutation(matrix.size)
-    scaled = matrix.ravel()[order] * entries.factors[0] - entries.mean[0]
+    scaled = np.ravel(matrix)[order] * entries.factors[0] - entries.mean[0]
     twin = scaled.reshape(entries.n, entries.m)
     values, vectors = np.linalg.eigh(twin.T @ twin)
     limit = edge(entries.n, entries.m, float(entries.sigma[0]), *level)

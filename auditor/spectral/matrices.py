@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.records import Layer, Matrix, Module, Settings, Skip
+from auditor.spectral.blockwise import BLOCK, rows_of
 from auditor.spectral.fused import Split, split
 from auditor.spectral.kinds import is_embedding, is_stack, kind_of
 
@@ -83,7 +84,8 @@ def non_finite_values(values: NDArray[Any]) -> int:
     if largest <= LARGEST:
         return 0
     limit = min(LARGEST, float(np.finfo(values.dtype).max))
-    return int(values.size - np.count_nonzero(np.abs(values) <= limit))
+    rows = rows_of(values, max(1, BLOCK * len(values) // values.size))
+    return int(values.size - sum(np.count_nonzero(np.abs(part) <= limit) for _, part in rows))
 
 
 def _part(layer: Layer, label: str, matrix: Matrix) -> Layer:

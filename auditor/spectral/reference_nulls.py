@@ -151,7 +151,5 @@ def _shuffled(
     slices: Sequence[Matrix], key: tuple[int, int], solve: Eigensolver
 ) -> tuple[FloatArray, ...]:
     """Eigenvalues of one twin."""
-    matrices = [
-        take_entries([matrix]).shuffled(key, i, keep=False)[0] for i, matrix in enumerate(slices)
-    ]
+    matrices = [take_entries([matrix]).mix(key, i)[0] for i, matrix in enumerate(slices)]
     return spectra(matrices, solve)

@@ -4,7 +4,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Lock
 from typing import Any, Self
 
@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.records import FloatArray, Matrix
+from auditor.spectral.blockwise import blockwise, in_order, shuffle
 
 BLOCK = 1 << 20  # entries of a Gram matrix taken to float64 at a time: 8 MB
 PART = 1 << 16  # entries summed or put in order at a time: they stay in the cache
+ENDS = 256  # smallest and largest entries that are looked at one by one
 TOGETHER = 1 << 20  # entries of small slices that are taken up at a time
 MAX_KEPT = 16_000_000  # entries of the longest order that is kept
 MAX_BYTES = 1 << 28  # of all that are kept
@@ -36,7 +38,8 @@ class Entries:
     are few, at most m/4 + 1; where there are more, none of them is huge.
     """
 
-    values: NDArray[np.floating[Any]]  # (slices, n * m), each ascending, as stored
+    values: NDArray[np.floating[Any]]  # (slices, n * m), each ascending, as stored; see `mix`
+    ends: NDArray[np.floating[Any]]  # (slices, 2k): the k <= `ENDS` smallest and largest of each
     n: int
     m: int
     exponents: NDArray[np.int64]  # 2**exponent is the unit of what follows
@@ -64,38 +67,42 @@ class Entries:
 
     def has_beyond(self, share: float) -> NDArray[np.bool_]:
         """Whether some entry lies beyond its `limits`."""
-        ends = self.values[:, [0, -1]] * self.factors[:, np.newaxis] - self.mean[:, np.newaxis]
+        ends = self.ends[:, [0, -1]] * self.factors[:, np.newaxis] - self.mean[:, np.newaxis]
         beyond: NDArray[np.bool_] = np.square(ends).max(axis=1) > self.limits(share)
         return beyond
 
     def bare(self, matrices: Sequence[Matrix], share: float) -> list[FloatArray]:
-        """The matrices centred, in units of ``2**exponent``, without entries beyond `limits`."""
-        found = []
-        for i, matrix in enumerate(matrices):
-            one = self.only(i)
-            centred = _shifted(matrix, one.factors, one.mean)
-            centred[np.square(centred) > one.limits(share)] = 0.0
-            found.append(centred)
-        return found
+        """The matrices centred, in units of ``2**exponent``, without entries beyond `limits`.
+
+        They are computed where they are read.
+        """
+        return [
+            blockwise(matrix, partial(_bare, self.factors[i], self.mean[i], limit), np.float64)
+            for i, (matrix, limit) in enumerate(zip(matrices, self.limits(share), strict=True))
+        ]
 
     def only(self, i: int) -> Self:
         """Those of the i-th matrix."""
-        each = ("values", "exponents", "mean", "sigma")
+        each = ("values", "ends", "exponents", "mean", "sigma")
         return replace(self, **{name: getattr(self, name)[i : i + 1] for name in each})
 
-    def shuffled(self, key: tuple[int, ...], first: int, *, keep: bool = True) -> Stack:
+    def shuffled(self, key: tuple[int, ...], first: int) -> Stack:
         """The matrices in the random orders that belong to `key`, the shape and their places.
 
-        The places count from `first`. `keep` stores the orders for the next of the shape.
+        The places count from `first`. Of up to `MAX_KEPT` entries the orders are kept for the
+        next of the shape; more are mixed where they lie, as `mix` does.
         """
-        count, whole = len(self.values), (*key, self.n, self.m)
-        if keep and self.values.size <= MAX_KEPT:
-            found = _taken(self.values.ravel(), _orders(count, first, whole))
-        else:
-            found = self.values.copy()
-            for i, row in enumerate(found):
-                np.random.default_rng((*whole, first + i)).shuffle(row)
+        if self.values.size > MAX_KEPT:
+            return self.mix(key, first)
+        count = len(self.values)
+        found = _taken(np.ravel(self.values), _orders(count, first, (*key, self.n, self.m)))
         return found.reshape(count, self.n, self.m)
+
+    def mix(self, key: tuple[int, ...], first: int) -> Stack:
+        """The same, in the place of `values`, which are not sorted any more then."""
+        for i, row in enumerate(self.values):
+            shuffle(row, np.random.default_rng((*key, self.n, self.m, first + i)))
+        return self.values.reshape(len(self.values), self.n, self.m)
 
     def gram(self, matrices: Stack, *, centred: bool) -> FloatArray:
         """``X.T @ X``, (slices, m, m), of every matrix in units of ``2**exponent``."""
@@ -111,13 +118,15 @@ class Entries:
 
 def take_entries(matrices: Sequence[Matrix]) -> Entries:
     """Sort the entries of each matrix and measure what their places do not matter to."""
-    values = np.concatenate([matrix.reshape(1, -1) for matrix in matrices])
-    values.sort(axis=1)
+    each = [in_order(matrix).reshape(1, -1) for matrix in matrices]
+    values = each[0] if len(each) == 1 else np.concatenate(each)
+    few = min(ENDS, values.shape[1])
+    ends = np.concatenate([values[:, :few], values[:, values.shape[1] - few :]], axis=1)
     m, n = sorted(matrices[0].shape)
-    exponents = _exponents(values)
+    exponents = _exponents(ends)
     moments = _Moments(values, np.ldexp(1.0, -exponents), most=m // 4 + 1)
     mean, sigma = moments.ordinary(_huge(n, m))
-    return Entries(values, n, m, exponents, mean, sigma)
+    return Entries(values, ends, n, m, exponents, mean, sigma)
 
 
 def _exponents(values: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
@@ -176,6 +185,13 @@ class _Moments:
 def _huge(n: int, m: int) -> float:
     """Square distance from the mean, in variances, beyond which an entry is huge."""
     return max(math.sqrt(n * m), 25.0)
+
+
+def _bare(factor: float, mean: float, limit: float, entries: NDArray[Any]) -> FloatArray:
+    """Entries centred, 0 in place of those that are large."""
+    centred = _shifted(entries, np.asarray(factor), np.asarray(mean))
+    centred[np.square(centred) > limit] = 0.0
+    return centred
 
 
 def _shifted(values: NDArray[Any], factors: FloatArray, shift: FloatArray) -> FloatArray:

@@ -22,7 +22,6 @@ from auditor.spectral.shuffle import TOGETHER, Entries, Stack, take_entries
 from auditor.spectral.traps import name_entries
 
 TRAP_LEVEL = 0.001  # chance of one trap or more in a layer of iid Gaussian entries
-MAX_ROWS = 50_000  # above, the twin is of a sample of the rows
 LARGE = 0.5  # of the square from which on an entry is huge
 MIN_EVALS = 50  # below, whether a layer is random-like is not decided
 
@@ -38,7 +37,6 @@ class Twin:
     mean_shift: float = math.nan  # |mean|/σ·(n·m)^¼, largest over slices
     likeness: Likeness | None = None  # None where it is not decided
     kurtosis: float = math.nan  # of the entries, where the layer is random-like
-    sampled_rows: int | None = None  # made from so many rows of each slice; None: from all
 
     @cached_property
     def compared(self) -> FloatArray:
@@ -94,8 +92,9 @@ def random_twin(
     Returns
     -------
     Twin
-        Above 50,000 rows of a seeded sample of the rows, the same for all slices, its
-        eigenvalues times rows/sampled rows so that they compare with the layer's.
+        Of all the entries, however many: that of a sample of the rows has another ratio of
+        sides, so that its bulk is wider than the layer's and an untrained layer would differ
+        from it. It takes as much memory as the slice has, for the entries as stored.
     """
     layer = _Layer(slices, seed, solve)
     parts = [part for group in layer.groups() for part in _twins(layer, group)]
@@ -103,11 +102,9 @@ def random_twin(
     shifts = np.array([part.mean_shift for part in parts])
     likeness = None
     if sum(values.size for values in eigenvalues) >= MIN_EVALS:
-        own = layer.own() if layer.sampled else eigenvalues
         has_large = any(part.has_large for part in parts)
-        likeness = compare(
-            own, shuffled, layer.rows, Closer(shifts, has_large, layer.draw, layer.bare)
-        )
+        closer = Closer(shifts, has_large, layer.draw, layer.bare)
+        likeness = compare(eigenvalues, shuffled, max(slices[0].shape), closer)
     return Twin(
         eigenvalues=shuffled,
         edges=tuple(part.edge for part in parts),
@@ -115,7 +112,6 @@ def random_twin(
         mean_shift=float(np.fmax.reduce(shifts)),
         likeness=likeness,
         kurtosis=kurtosis(slices) if likeness and likeness.is_random else math.nan,
-        sampled_rows=MAX_ROWS if layer.sampled else None,
     )
 
 
@@ -134,14 +130,6 @@ class _Layer:
     seed: int
     solve: Eigensolver
 
-    @property
-    def rows(self) -> int:
-        return int(max(self.slices[0].shape))
-
-    @property
-    def sampled(self) -> bool:
-        return self.rows > MAX_ROWS
-
     def groups(self) -> Iterator[range]:
         """Slices that are taken up together."""
         count = max(1, TOGETHER // self.slices[0].size)
@@ -149,33 +137,14 @@ class _Layer:
             yield range(first, min(first + count, len(self.slices)))
 
     def entries(self, group: range) -> Entries:
-        return take_entries([self.sample(i) for i in group])
-
-    def sample(self, i: int) -> Matrix:
-        """Rows of a slice, longer side as rows, those with the five largest entries first."""
-        matrix = self.slices[i]
-        if not self.sampled:
-            return matrix
-        matrix = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
-        size = np.maximum(matrix.max(axis=1), -matrix.min(axis=1))
-        order = np.random.default_rng((self.seed, i, *matrix.shape)).permutation(self.rows)
-        largest = np.argsort(-size, kind="stable")[:5]
-        rest = order[~np.isin(order, largest)]
-        chosen: Matrix = matrix[np.concatenate([largest, rest])[:MAX_ROWS]]
-        return chosen
-
-    def own(self) -> tuple[FloatArray, ...]:
-        """Eigenvalues of the rows that the twin is made from."""
-        samples = [self.sample(i) for i in range(len(self.slices))]
-        ratio = self.rows / MAX_ROWS
-        return tuple(ratio * values for values in spectra(samples, self.solve))
+        return take_entries([self.slices[i] for i in group])
 
     def draw(self, i: int) -> tuple[FloatArray, ...]:
         """Eigenvalues of the i-th further twin, the mean kept."""
         found: list[FloatArray] = []
         for group in self.groups():
             entries = self.entries(group)
-            matrices = entries.shuffled((self.seed, i), group.start, keep=False)
+            matrices = entries.mix((self.seed, i), group.start)
             found += self.solved(entries, matrices, centred=False)
         return tuple(found)
 
@@ -184,16 +153,16 @@ class _Layer:
         found: list[FloatArray] = []
         for group in self.groups():
             entries = self.entries(group)
-            bare = entries.bare([self.sample(i) for i in group], LARGE)
-            units = np.ldexp(self.rows / entries.n, 2 * entries.exponents)
+            bare = entries.bare([self.slices[i] for i in group], LARGE)
+            units = _units(entries)
+            del entries  # as many bytes as the slices, and not needed any more
             found += [unit * v for unit, v in zip(units, spectra(bare, self.solve), strict=True)]
         return tuple(found)
 
     def solved(self, entries: Entries, matrices: Stack, *, centred: bool) -> list[FloatArray]:
-        """Eigenvalues, as if it had all the rows of the layer, in units of weight squared."""
+        """Eigenvalues in units of weight squared."""
         values = np.maximum(self.solve(entries.gram(matrices, centred=centred)), 0.0)
-        units = np.ldexp(self.rows / entries.n, 2 * entries.exponents)
-        return list(values * units[:, np.newaxis])
+        return list(values * _units(entries)[:, np.newaxis])
 
 
 def _twins(layer: _Layer, group: range) -> Iterator[_SliceTwin]:
@@ -201,7 +170,7 @@ def _twins(layer: _Layer, group: range) -> Iterator[_SliceTwin]:
     entries = layer.entries(group)
     matrices = entries.shuffled((layer.seed, 0), group.start)
     found = layer.solved(entries, matrices, centred=True)
-    sigmas = np.ldexp(entries.sigma, entries.exponents) * math.sqrt(layer.rows / entries.n)
+    sigmas = np.ldexp(entries.sigma, entries.exponents)
     large = entries.has_beyond(LARGE)
     for i, values in enumerate(found):
         limit = edge(entries.n, entries.m, float(sigmas[i]), TRAP_LEVEL, len(layer.slices))
@@ -217,6 +186,12 @@ def _twins(layer: _Layer, group: range) -> Iterator[_SliceTwin]:
             for value, entry in zip(values[::-1].tolist(), which, strict=False)
         )
         yield _SliceTwin(values, limit, tuple(traps), float(entries.mean_shift[i]), bool(large[i]))
+
+
+def _units(entries: Entries) -> FloatArray:
+    """Of the eigenvalues, a slice each: the squares of the entries' units."""
+    units: FloatArray = np.ldexp(1.0, 2 * entries.exponents)
+    return units
 
 
 def _strength(trap: Trap) -> float:

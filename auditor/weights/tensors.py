@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.errors import WeightsError
+from auditor.spectral.blockwise import blockwise
 
 Bytes = bytes | memoryview
 DIMENSIONS = 64  # numpy's own limit
+WHOLE = 64 * 1024**2  # bytes of widened values that are made at once
 LARGEST = 2**58  # product of an empty array's other sides: numpy counts their bytes all the same
 
 NATIVE = {  # element types numpy has itself
@@ -76,8 +78,8 @@ class Tensor:
         return size_of(self.element, self.shape)
 
     def array(self, data: Bytes) -> NDArray[Any]:
-        """The values of what `read` gave, as `decode` widens them."""
-        return decode(self.element, self.shape, data)
+        """The values of what `read` gave, as `as_read` widens them."""
+        return as_read(self.element, self.shape, data)
 
     def digest(self, data: Bytes) -> str:
         """`digest` of what `read` gave: the same values in any file have one."""
@@ -157,25 +159,63 @@ def decode(dtype: str, shape: tuple[int, ...], data: Bytes) -> NDArray[Any]:
     >>> decode("bfloat16", (2,), bytes.fromhex("803f 00c0")).tolist()
     [1.0, -2.0]
     """
+    _must_fit(dtype, shape, data)
+    return _values(dtype, data).reshape(shape)
+
+
+def as_read(dtype: str, shape: tuple[int, ...], data: Bytes) -> NDArray[Any]:
+    """The values that `decode` gives.
+
+    Those of a type that is widened, if they take more than `WHOLE` bytes, are only widened
+    where they are read (`blockwise`).
+
+    Raises
+    ------
+    WeightsError
+        As `decode`.
+    """
+    _must_fit(dtype, shape, data)
+    rule = _widening(dtype)
+    if rule is None or 4 * math.prod(shape) <= WHOLE:
+        return decode(dtype, shape, data)
+    return blockwise(_codes(dtype, data).reshape(shape), rule, np.float32)
+
+
+def _must_fit(dtype: str, shape: tuple[int, ...], data: Bytes) -> None:
     if not is_decodable(dtype):
         raise WeightsError(f"no reader for element type {dtype!r}")
     if len(data) != size_of(dtype, shape):
         raise WeightsError(
             f"a {dtype} array of shape {shape} needs {size_of(dtype, shape)} bytes, not {len(data)}"
         )
-    return _values(dtype, data).reshape(shape)
 
 
 def _values(dtype: str, data: Bytes) -> NDArray[Any]:
-    if dtype == "bfloat16":  # the upper half of a float32
-        wide = np.frombuffer(data, "<u2").astype("<u4")
-        wide <<= 16
-        return wide.view(np.float32)
+    if rule := _widening(dtype):
+        return rule(_codes(dtype, data))
     if dtype == "complex32":
         return np.frombuffer(data, "<f2").astype(np.float32).view(np.complex64)
-    if dtype in NATIVE:
-        return np.frombuffer(data, NATIVE[dtype])
-    return _table(dtype)[np.frombuffer(data, np.uint8)]
+    return np.frombuffer(data, NATIVE[dtype])
+
+
+def _codes(dtype: str, data: Bytes) -> NDArray[Any]:
+    return np.frombuffer(data, "<u2" if dtype == "bfloat16" else np.uint8)
+
+
+def _widening(dtype: str) -> Callable[[NDArray[Any]], NDArray[np.float32]] | None:
+    """What makes float32 of the codes of a type that numpy has not."""
+    if dtype == "bfloat16":
+        return _from_bfloat16
+    if dtype in NATIVE or dtype == "complex32":
+        return None
+    return _table(dtype).__getitem__
+
+
+def _from_bfloat16(codes: NDArray[Any]) -> NDArray[np.float32]:
+    """It is the upper half of a float32."""
+    wide = codes.astype("<u4")
+    wide <<= 16
+    return wide.view(np.float32)
 
 
 def _table(dtype: str) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 from auditor.records import FloatArray, Layer, Matrix
 from auditor.spectral import shuffle
 from auditor.spectral.matrices import cut
-from auditor.spectral.twin import MAX_ROWS, Twin, random_twin
+from auditor.spectral.twin import Twin, random_twin
 
 RESNET20 = [(16, 16)] * 6 + [(32, 16)] + [(32, 32)] * 5 + [(64, 32)] + [(64, 64)] * 5
 DIGITS = [(512, 64), (512, 512)]
@@ -204,14 +204,20 @@ def test_a_single_column_has_no_edge(rng):
     assert twin.traps == ()
 
 
-def test_very_tall_matrices_are_sampled_and_say_so(rng):
-    (w,) = noise(rng, (MAX_ROWS + 20_000, 6))
+def test_a_vocabulary_of_any_length_has_a_twin_of_all_its_entries(rng):
+    (w,) = noise(rng, (70_000, 6))
     w[-1, 3] = -70.0
     twin = twin_of(w)
-    assert twin.sampled_rows == MAX_ROWS
-    assert [trap.entries for trap in twin.traps] == [((MAX_ROWS + 19_999, 3, -70.0),)]
+    assert [trap.entries for trap in twin.traps] == [((69_999, 3, -70.0),)]
     assert twin.eigenvalues[0][0] == pytest.approx(w.shape[0], rel=0.03)
     assert twin_of(np.ascontiguousarray(w.T)).largest == twin.largest
+
+
+def test_an_untrained_vocabulary_is_random_like(rng):
+    (w,) = noise(rng, (60_000, 200))
+    twin = twin_of(w.astype(np.float32))
+    assert twin.random_like
+    assert twin.largest == pytest.approx(eigenvalues(w)[-1], rel=0.01)
 
 
 # --- random-like --------------------------------------------------------------------------
