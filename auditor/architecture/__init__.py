@@ -12,7 +12,7 @@ tensor disappear, and nothing it says fails an audit.
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import PurePosixPath
@@ -73,8 +73,10 @@ class Architecture:
         return is_told and is_alike and is_head(one.name) and is_embedding(other.name)
 
 
-def understand(inventory: Inventory) -> Architecture:
-    """Read the configuration files of a version, and make its model where that matters."""
+def understand(
+    inventory: Inventory, build: Callable[[str], Mapping[str, Module]] = build
+) -> Architecture:
+    """Read the configuration files of a version, and `build` its model where that matters."""
     modules = dict(inventory.modules)
     absent: list[Skip] = []
     models = _by_folder(inventory.configs, MODEL)

@@ -51,7 +51,7 @@ def measure_version(inventory: Inventory, baseline: Baseline | None, bench: Benc
     UsageError
         If no layer is called as ``bench.settings.layers`` asks.
     """
-    architecture, patterns = understand(inventory), bench.settings.layers
+    architecture, patterns = understand(inventory, bench.build), bench.settings.layers
     wanted, left_out = units_of(inventory.tensors, architecture, patterns)
     if inventory.tensors and not wanted:
         raise UsageError(no_match([tensor.name for tensor in inventory.tensors], patterns))

@@ -1,27 +1,14 @@
 """What measuring needs besides the weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from auditor.records import Measured, Settings
+from auditor.architecture.building import build
+from auditor.records import Module, Settings
 from auditor.spectral.eigenvalues import Eigensolver, lapack
+from auditor.wall.jobs import Memory, Progress, quiet
 
-Progress = Callable[[int, int, str], None]  # done, total, name of what was just done
-
-
-def quiet(done: int, total: int, name: str) -> None:
-    """Show no progress."""
-
-
-class Memory(Protocol):
-    """Where what was measured is kept, by measurement key."""
-
-    def recall(self, key: str) -> Measured | None:
-        """What was measured under this key before, if all of it is still there."""
-
-    def keep(self, key: str, measured: Measured) -> None:
-        """Keep numbers and eigenvalues."""
+__all__ = ["Bench", "Memory", "Progress", "quiet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +21,4 @@ class Bench:
     workers: int | None = None
     progress: Progress = quiet
     solve: Eigensolver = lapack
+    build: Callable[[str], Mapping[str, Module]] = build  # modules of the model of a config.json

@@ -1,0 +1,84 @@
+"""A job done: files opened, tensors measured, held against the baseline's."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from auditor.errors import SourceError, UsageError
+from auditor.executors.gpu import eigensolver
+from auditor.measuring import Baseline, Bench, measure_version
+from auditor.records import Reading
+from auditor.wall.jobs import Against, Desk, Examined, Job
+from auditor.weights import opened
+
+log = logging.getLogger(__name__)
+
+
+def work(job: Job, desk: Desk) -> Examined | None:
+    """Read and measure in this process; None where the desk knows the weights already.
+
+    Raises
+    ------
+    UsageError
+        If there is no weight file, no layer is called as the settings ask, or a GPU is asked
+        for and there is none.
+    SourceError
+        If a file cannot be fetched.
+    """
+    terms = job.terms
+    bench = Bench(
+        memory=desk.memory,
+        settings=terms.settings,
+        budget=terms.memory,
+        workers=terms.workers,
+        progress=desk.progress,
+        solve=eigensolver(terms.device),
+        build=desk.build,
+    )
+    with opened(job.files, job.where, ranged=job.ranged) as inventory:
+        if desk.is_known(inventory.reading):
+            return None
+        with _opened(job.against) as baseline:
+            found = measure_version(inventory, baseline, bench)
+        return Examined(inventory.reading, found.layers, found.skipped, found.comparison)
+
+
+@contextmanager
+def _opened(against: Against | None) -> Iterator[Baseline | None]:
+    """The baseline's tensors; its stored layers where its files cannot be had any more.
+
+    None where neither has a matrix: with nothing there is no comparing, and no verdict may
+    say that there was.
+    """
+    with ExitStack() as stack:
+        found = _baseline(against, stack) if against else None
+        yield found if found and found.shapes else None
+
+
+def _baseline(against: Against, stack: ExitStack) -> Baseline:
+    layers = {layer.name: layer for layer in against.layers}
+    version = against.version
+    if against.missing:
+        return Baseline(version, {}, layers, _unavailable(against, against.missing))
+    try:
+        files = opened(against.files, version.uri, ranged=against.ranged)
+        found = stack.enter_context(files)
+    except (SourceError, UsageError) as error:
+        if against.needed:
+            raise
+        log.warning("%s", error, extra={"event": "baseline.unavailable"})
+        return Baseline(version, {}, layers, _unavailable(against, str(error)))
+    tensors = {tensor.name: tensor for tensor in found.tensors}
+    return Baseline(version, tensors, layers, _unread(found.reading), found.configs)
+
+
+def _unavailable(against: Against, why: str) -> str:
+    return f"distances between weights are missing: {against.version.uri}: {why}"
+
+
+def _unread(reading: Reading) -> str:
+    """What of the baseline is missing from the comparison, empty where nothing is."""
+    if not reading.failures:
+        return ""
+    first = reading.failures[0]
+    return f"the baseline could not be read whole: {first.name}: {first.reason}"
