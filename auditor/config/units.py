@@ -1,4 +1,4 @@
-"""Sizes as people write them: ``8GiB``, ``500MB``."""
+"""Sizes and times as people write them: ``8GiB``, ``500MB``, ``10m``."""
 
 import re
 from fractions import Fraction
@@ -9,6 +9,8 @@ BYTES = {"": 1, "b": 1} | {
     for power, letter in enumerate("kmgt", start=1)
     for unit, base in (("b", 1000), ("ib", 1024))
 }
+TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])", re.IGNORECASE)
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def size(value: object) -> int:
@@ -26,4 +28,21 @@ def size(value: object) -> int:
     factor = BYTES.get(found[2].lower()) if found else None
     if found is None or factor is None or (count := int(Fraction(found[1]) * factor)) < 1:
         raise ValueError(f"found {value!r}: expected a size such as 8GiB or 500MB")
+    return count
+
+
+def duration(value: object) -> float:
+    """Seconds: a number with s, m, h or d.
+
+    >>> duration("90s"), duration("10m"), duration("1.5h")
+    (90.0, 600.0, 5400.0)
+
+    Raises
+    ------
+    ValueError
+        If it is no duration, or none at all.
+    """
+    found = TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None or not (count := float(found[1]) * SECONDS[found[2].lower()]):
+        raise ValueError(f"found {value!r}: expected a time such as 90s, 10m or 1h")
     return count

@@ -21,4 +21,5 @@ class Bench:
     workers: int | None = None
     progress: Progress = quiet
     solve: Eigensolver = lapack
+    time_budget: float | None = None  # seconds to measure in; what does not fit is left out
     build: Callable[[str], Mapping[str, Module]] = build  # modules of the model of a config.json
