@@ -90,7 +90,6 @@ def test_a_broken_file_does_not_hide_the_others():
 UNSUPPORTED = {
     "model.h5": b"\x89HDF\r\n\x1a\n" + bytes(100),
     "model.onnx": b"\x08\x07\x12\x07pytorch",
-    "model.gguf": b"GGUF" + bytes(100),
     "saved_model.pb": b"\x08\x01",
     "flax_model.msgpack": b"\x81\xa1",
     "weights.npz": b"PK\x03\x04" + bytes(60),
