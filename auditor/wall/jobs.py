@@ -86,17 +86,22 @@ class Examined:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a job asks for what is not its own. All are called in the owner's thread."""
+    """Where a job asks for what is not its own, and says how it gets on."""
 
     memory: Memory
     progress: Progress
     is_known: Callable[[Reading], bool]  # whether these weights need not be measured again
     build: Callable[[str], Mapping[str, Module]]  # modules of the model a config.json describes
+    plan: Callable[[float], None]  # told how many seconds measuring may take
 
 
 def nothing_known(reading: Reading) -> bool:  # noqa: ARG001 - as `Desk.is_known` is called
     """Every version is measured."""
     return False
+
+
+def at_leisure(seconds: float) -> None:
+    """Let measuring take the time it takes."""
 
 
 Execute = Callable[[Job, Desk], Examined | None]  # None: its weights were known

@@ -1,17 +1,22 @@
 """A job done: files opened, tensors measured, held against the baseline's."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from auditor.errors import SourceError, UsageError
+from auditor.estimates import Speed, seconds
 from auditor.executors.gpu import eigensolver
 from auditor.measuring import Baseline, Bench, measure_version
 from auditor.records import Reading
 from auditor.wall.jobs import Against, Desk, Examined, Job
-from auditor.weights import opened
+from auditor.weights import Tensor, opened
 
 log = logging.getLogger(__name__)
+
+SLOW = Speed(multiplications=1e9, hashing=50e6)  # a tenth of one core of a laptop
+FITS = 10.0  # seconds for the costlier fits of a layer
+TIMES = 4.0  # what is planned may take, and for other programs that keep the machine busy
 
 
 def work(job: Job, desk: Desk) -> Examined | None:
@@ -34,13 +39,22 @@ def work(job: Job, desk: Desk) -> Examined | None:
         progress=desk.progress,
         solve=eigensolver(terms.device),
         build=desk.build,
+        time_budget=terms.time_budget,
     )
     with opened(job.files, job.where, ranged=job.ranged) as inventory:
         if desk.is_known(inventory.reading):
             return None
+        desk.plan(patience(inventory.tensors, job))
         with _opened(job.against) as baseline:
             found = measure_version(inventory, baseline, bench)
         return Examined(inventory.reading, found.layers, found.skipped, found.comparison)
+
+
+def patience(tensors: Iterable[Tensor], job: Job) -> float:
+    """Seconds that measuring may take: several times the plan, on a slow machine."""
+    settings, pair = job.terms.settings, job.against is not None
+    planned = (FITS + TIMES * seconds(one, settings, SLOW, pair=pair) for one in tensors)
+    return sum(planned)
 
 
 @contextmanager
