@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -22,6 +23,7 @@ class Blob:
         self.size = size
         self._handle = handle
         self._beside = beside
+        self._start = 0  # of this stretch, in the handle
         self._lock = threading.Lock()  # one position for all threads that share the handle
 
     def read(self, offset: int, count: int) -> bytes:
@@ -38,11 +40,25 @@ class Blob:
             )
         doing = f"reading {count} bytes at {offset} of {self.name!r}"
         with self._lock, translate(OSError, ValueError, to=WeightsError, doing=doing):
-            self._handle.seek(offset)
+            self._handle.seek(self._start + offset)
             data = self._handle.read(count)
         if len(data) != count:
             raise WeightsError(f"{self.name!r} ends at byte {offset + len(data)}, it was cut off")
         return data
+
+    def part(self, start: int, count: int) -> "Blob":
+        """A stretch of the file as a file of its own, as an archive holds them.
+
+        Raises
+        ------
+        WeightsError
+            If it reaches outside.
+        """
+        if start < 0 or count < 0 or start + count > self.size:
+            raise WeightsError(f"a part of {count} bytes at {start} lies outside {self.name!r}")
+        found = copy(self)
+        found.size, found._start = count, self._start + start
+        return found
 
     def beside(self, name: str) -> "Blob":
         """Another file of the version that this one points to, relative to its own folder.

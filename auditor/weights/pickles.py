@@ -17,7 +17,7 @@ from typing import Any
 
 from auditor.errors import WeightsError
 
-SIZE_LIMIT = 128 << 20  # bytes of one pickle; the largest seen in a model is below 10 MiB
+SIZE_LIMIT = 32 << 20  # bytes of one pickle; the largest seen in a model is below 10 MiB
 OPCODE_LIMIT = 3_000_000  # some 100,000 tensors
 NAMES_LIMIT = 10_000  # different things to import
 MARK = object()

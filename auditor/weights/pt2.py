@@ -1,6 +1,7 @@
 """``model.pt2``, what ``torch.export.save`` writes: a zip with raw weights and a JSON index.
 
-Its pickles (sample inputs, custom objects) are never touched.
+Its pickles (sample inputs, constants, weights of unusual kinds) are only replayed for the names
+they ask to import: `torch.export.load` loads them without PyTorch's guard.
 
 References
 ----------
@@ -10,13 +11,16 @@ References
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from auditor.errors import WeightsError
 from auditor.weights.archive import Archive
 from auditor.weights.formats import Blob, Contents, Format
+from auditor.weights.nested import named_inside
 from auditor.weights.safetensors import HEADER_LIMIT, parse_json
 from auditor.weights.views import Place, Unread, View, checked_view, lay
 
+WEIGHTS = "data/weights/"
 CONFIG = re.compile(r"^data/weights/(?P<model>[^/]+)_weights_config\.json$")
 STRIDED = 7  # the only layout with plain values
 SCALAR_TYPES = {
@@ -50,9 +54,25 @@ def read(file: Blob) -> Contents:
     Raises
     ------
     WeightsError
-        If the archive or its index cannot be parsed.
+        If the archive cannot be parsed. An index that cannot is a failure, with what its
+        pickles name.
     """
     archive = Archive(file)
+    views: dict[str, View | Unread] = {}
+    try:
+        views.update(_indexed(archive))
+        tensors, skipped = lay(file, views, partial(_place, archive))
+    except WeightsError as error:
+        tensors, skipped, failure = [], [], str(error)
+    else:
+        failure = ""
+    raw = {f"{WEIGHTS}{view.storage}" for view in views.values() if isinstance(view, View)}
+    named = named_inside(file, archive, raw.__contains__)
+    return Contents(tuple(tensors), tuple(skipped), named, failure)
+
+
+def _indexed(archive: Archive) -> Iterator[tuple[str, View | Unread]]:
+    """Every weight that the indices of the archive list."""
     archive.must_be_little_endian()
     configs = {found["model"]: name for name in archive if (found := CONFIG.match(name))}
     if not configs:
@@ -60,17 +80,14 @@ def read(file: Blob) -> Contents:
             "has no data/weights/*_weights_config.json, it is an older or a compiled export; "
             "export the model again with torch.export.save"
         )
-
-    def place(view: View) -> Place:
-        return archive.place(f"data/weights/{view.storage}")
-
-    views: dict[str, View | Unread] = {}
     for model, name in configs.items():
         prefix = f"{model}." if len(configs) > 1 else ""
         config = parse_json(archive.read(name, HEADER_LIMIT), "index of weights")
-        views.update((prefix + key, view) for key, view in _views(config))
-    tensors, skipped = lay(file, views, place)
-    return Contents(tuple(tensors), tuple(skipped))
+        yield from ((prefix + key, view) for key, view in _views(config))
+
+
+def _place(archive: Archive, view: View) -> Place:
+    return archive.place(f"{WEIGHTS}{view.storage}")
 
 
 def _views(config: object) -> Iterator[tuple[str, View | Unread]]:

@@ -10,8 +10,8 @@ from auditor.errors import WeightsError
 from auditor.records import PickleGlobal
 from auditor.weights.archive import Archive
 from auditor.weights.checkpoint import find
-from auditor.weights.danger import is_dangerous
 from auditor.weights.formats import Blob, Contents, Format
+from auditor.weights.nested import named_inside, recorded
 from auditor.weights.pickles import SIZE_LIMIT, Unpickled, unpickle
 from auditor.weights.views import Place, View, lay
 
@@ -28,10 +28,14 @@ def read(file: Blob) -> Contents:
     """
     archive = Archive(file)
     if PICKLE not in archive:
-        raise WeightsError("a zip archive, but none that torch.save wrote: it has no data.pkl")
+        named = named_inside(file, archive, _is_raw)
+        return Contents(
+            globals=named, failure="a zip archive that torch.save did not write: it has no data.pkl"
+        )
     unpickled = unpickle(BytesIO(archive.read(PICKLE, SIZE_LIMIT)))
     named = named_in(file, unpickled)
     try:
+        named = tuple(dict.fromkeys((*named, *named_inside(file, archive, _is_raw))))
         return _contents(file, archive, unpickled, named)
     except WeightsError as error:
         return Contents(globals=named, failure=str(error))
@@ -54,10 +58,12 @@ def _contents(
 
 def named_in(file: Blob, unpickled: Unpickled) -> tuple[PickleGlobal, ...]:
     """What a pickle asked to import, as records."""
-    return tuple(
-        PickleGlobal(file.name, name.path[:500], is_dangerous(name.module, name.name))
-        for name in unpickled.globals
-    )
+    return tuple(recorded(file.name, name) for name in unpickled.globals)
+
+
+def _is_raw(member: str) -> bool:
+    """A storage, or the pickle that is replayed for its tensors."""
+    return member.startswith("data/") or member == PICKLE
 
 
 def _matches(file: Blob, head: bytes) -> bool:

@@ -21,6 +21,7 @@ from torch import nn
 
 from auditor.weights.danger import is_dangerous
 from auditor.weights.pickles import EFFECTS, IGNORED, LITERALS, Node, unpickle
+from tests.weights.archives import export, rezipped, unzipped, weight
 from tests.weights.reading import in_memory, look, net, saved, steady, the_failure
 
 
@@ -41,6 +42,11 @@ def zipped(data: bytes, **members: bytes) -> bytes:
         for name, content in {"data.pkl": data, "version": b"3", **members}.items():
             archive.writestr(f"archive/{name}", content)
     return stream.getvalue()
+
+
+def saved_pickle() -> bytes:
+    """The pickle of a plain state dict."""
+    return unzipped(saved({"w": torch.ones(2)}))["data.pkl"]
 
 
 BOMBS: dict[str, tuple[Callable[[Path], Bomb], set[str]]] = {
@@ -105,6 +111,63 @@ def test_a_bomb_before_the_damage_is_reported():
     failure = the_failure(in_memory("model.pt", zipped(data)))
     assert failure.dangerous
     assert "pickle" in failure.reason
+
+
+def inside(*, method: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
+    """A good export with further members."""
+    whole = {**unzipped(export({"w": weight()}, weight_0=bytes(24))), **members}
+    return rezipped(whole, method=method)
+
+
+BOMB = pickle.dumps(Bomb(os.system, "true"))
+BESIDE = {  # where an archive that is read may hide a pickle that its loader loads
+    "sample inputs": ("m.pt2", inside(**{"data/sample_inputs/model.pt": zipped(BOMB)})),
+    "custom objects": ("m.pt2", inside(**{"data/constants/custom_obj_0": BOMB})),
+    "a pickled weight": (
+        "m.pt2",
+        rezipped(
+            unzipped(export({"w": weight(), "p": {**weight("p"), "use_pickle": True}}, p=BOMB))
+            | {"data/weights/weight_0": bytes(24)}
+        ),
+    ),
+    "protocol 0": ("m.pt2", inside(**{"data/extra.pkl": b"cposix\nsystem\n(S'true'\ntR."})),
+    "constants of TorchScript": ("m.pt", zipped(saved_pickle(), **{"constants.pkl": BOMB})),
+    "an archive in an archive": ("m.bin", rezipped({"inner.pt": rezipped({"a.pt": zipped(BOMB)})})),
+    "deflated": ("m.bin", rezipped({"model.pkl": BOMB}, method=zipfile.ZIP_DEFLATED)),
+    "behind a broken index": (
+        "m.pt2",
+        inside(**{"data/weights/model_weights_config.json": b"{", "data/constants/a": BOMB}),
+    ),
+}
+
+
+@pytest.mark.parametrize("place", BESIDE)
+def test_a_bomb_beside_the_weights_in_an_archive_is_found(place):
+    name, data = BESIDE[place]
+    named = look(in_memory(name, data)).reading.globals
+    assert [found.name for found in named if found.dangerous] == ["posix.system"]
+
+
+def test_the_archives_of_these_tests_are_read_without_their_bombs():
+    assert len(look(in_memory("m.pt2", inside())).tensors) == 1
+    inputs = zipped(saved_pickle())
+    harmless = look(in_memory("m.pt2", inside(**{"data/sample_inputs/model.pt": inputs})))
+    assert len(harmless.tensors) == 1
+    assert not [found for found in harmless.reading.globals if found.dangerous]
+
+
+def test_archives_in_archives_without_end_are_a_failure():
+    data = zipped(BOMB)
+    for _ in range(8):
+        data = rezipped({"inner.pt": data})
+    assert "archives in archives" in the_failure(in_memory("model.pt", data)).reason
+
+
+def test_a_deflated_bomb_that_fills_the_memory_is_a_failure():
+    members = {f"{number}.pkl": bytes(12 << 20) for number in range(3)}
+    data = rezipped(members, method=zipfile.ZIP_DEFLATED)
+    assert len(data) < 100_000
+    assert "bytes of pickles" in the_failure(in_memory("model.pt", data)).reason
 
 
 OPCODES = {  # each way a pickle can import and call something
