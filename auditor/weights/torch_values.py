@@ -131,7 +131,8 @@ def _foreign(path: str, args: Sequence[object]) -> Unread:
     else:
         shown = kind.replace("_", " ").strip()[:50]
         reason = f"a {shown} is not read here; save it as a plain dense tensor"
-    return Unread(reason, _shape(args[SIZES[kind]] if len(args) > SIZES.get(kind, 99) else ()))
+    at = SIZES.get(kind, len(args))
+    return Unread(reason, _shape(args[at] if at < len(args) else ()))
 
 
 def _shape(value: object) -> tuple[int, ...]:

@@ -113,10 +113,9 @@ def test_a_bomb_before_the_damage_is_reported():
     assert "pickle" in failure.reason
 
 
-def inside(*, method: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
+def inside(**members: bytes) -> bytes:
     """A good export with further members."""
-    whole = {**unzipped(export({"w": weight()}, weight_0=bytes(24))), **members}
-    return rezipped(whole, method=method)
+    return rezipped({**unzipped(export({"w": weight()}, weight_0=bytes(24))), **members})
 
 
 BOMB = pickle.dumps(Bomb(os.system, "true"))
