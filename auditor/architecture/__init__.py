@@ -18,7 +18,15 @@ from itertools import islice
 from pathlib import PurePosixPath
 
 from auditor.architecture.building import build
-from auditor.architecture.configs import Adapter, Config, adapter, heads, model_type, parse
+from auditor.architecture.configs import (
+    Adapter,
+    Config,
+    adapter,
+    heads,
+    model_type,
+    parse,
+    quantisation,
+)
 from auditor.architecture.modules import plain_name
 from auditor.errors import WeightsError
 from auditor.records import Module, Skip
@@ -29,6 +37,7 @@ from auditor.weights import Inventory, Tensor
 log = logging.getLogger(__name__)
 
 MODEL, ADAPTER = "config.json", "adapter_config.json"
+QUANTISED = ("quant_config.json", "quantize_config.json")  # where config.json does not say it
 PREFIXES = 3  # dotted parts that a name in a file may have more or less than in the model
 MOST_MODELS = 8  # of one version: text and image encoders, and what lies between them
 NONE: Config = {}
@@ -41,6 +50,7 @@ class Architecture:
     modules: Mapping[str, Module] = field(default_factory=dict)  # by tensor, where known
     configs: Mapping[PurePosixPath, Config] = field(default_factory=dict)  # by their folder
     adapters: Mapping[PurePosixPath, Config] = field(default_factory=dict)
+    quantised: Mapping[PurePosixPath, Config] = field(default_factory=dict)
     absent: tuple[Skip, ...] = ()  # that the model has and its files leave out: tied ones
 
     @property
@@ -51,7 +61,12 @@ class Architecture:
 
     def with_configs(self, files: Mapping[str, bytes]) -> "Architecture":
         """The same modules, with what another version's files say of heads and adapters."""
-        return replace(self, configs=_by_folder(files, MODEL), adapters=_by_folder(files, ADAPTER))
+        return replace(
+            self,
+            configs=_by_folder(files, MODEL),
+            adapters=_by_folder(files, ADAPTER),
+            quantised=_quantised(files),
+        )
 
     def heads(self, tensor: Tensor) -> tuple[Heads, ...]:
         """The attentions of the model that a tensor belongs to."""
@@ -60,6 +75,10 @@ class Architecture:
     def adapter(self, tensor: Tensor) -> Adapter:
         """What is said of the low-rank factors that a tensor is one of."""
         return adapter(_nearest(self.adapters, tensor))
+
+    def quantisation(self, tensor: Tensor) -> Config:
+        """What is said of how the model that a tensor belongs to was quantised."""
+        return quantisation(_nearest(self.configs, tensor)) or _nearest(self.quantised, tensor)
 
     def may_be_tied(self, one: Tensor, other: Tensor) -> bool:
         """Whether a head may be the embedding again: equal values decide.
@@ -87,7 +106,13 @@ def understand(
             named = match(tensors, built)
             modules |= {tensor: built[name] for tensor, name in named.items()}
             absent += _absent(built, named)
-    return Architecture(modules, models, _by_folder(inventory.configs, ADAPTER), tuple(absent))
+    return Architecture(
+        modules,
+        models,
+        _by_folder(inventory.configs, ADAPTER),
+        _quantised(inventory.configs),
+        tuple(absent),
+    )
 
 
 def match(tensors: Iterable[Tensor], modules: Mapping[str, Module]) -> dict[str, str]:
@@ -152,6 +177,14 @@ def _by_folder(files: Mapping[str, bytes], kind: str) -> dict[PurePosixPath, Con
             found[path.parent] = parse(data)
         except WeightsError as error:
             log.info("%r %s", name[:200], error, extra={"event": "config.unread"})
+    return found
+
+
+def _quantised(files: Mapping[str, bytes]) -> dict[PurePosixPath, Config]:
+    """What files of their own say of quantisation, by the folder they lie in."""
+    found: dict[PurePosixPath, Config] = {}
+    for kind in QUANTISED:
+        found |= _by_folder(files, kind)
     return found
 
 

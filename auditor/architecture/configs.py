@@ -29,6 +29,7 @@ ATTENTION = (
 TURNS = frozenset({"bloom", "gpt_neox", "gpt_neox_japanese", "internlm2", "persimmon"})
 APART = frozenset({"chatglm", "glm"})
 UNKNOWN = frozenset({"codegen"})  # by the cores of the machine it was trained on
+CHANGING = ("pissa", "olora", "loftq", "corda", "lora_ga")  # starts that alter the base
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Adapter:
     alpha: float | None = None  # None: as large as the rank
     is_rank_stabilised: bool = False  # divided by the root of the rank, not by the rank
     others: Mapping[str, float] = field(default_factory=dict)  # end of a module's name -> alpha
+    is_transposed: bool = False  # whether it was made for weights stored as (in, out)
+    is_addable: bool = True  # whether it belongs on the weights that the base was published with
 
     def scale(self, module: str, rank: int, alpha: float | None) -> float:
         """What the product of two factors is multiplied with.
@@ -88,11 +91,20 @@ def adapter(config: Config) -> Adapter:
     """What an adapter's configuration says; all defaults where it says nothing."""
     patterns = config.get("alpha_pattern")
     numbers = islice(patterns.items(), MOST) if isinstance(patterns, dict) else ()
+    start = config.get("init_lora_weights")
     return Adapter(
         alpha=_positive(config.get("lora_alpha")),
         is_rank_stabilised=config.get("use_rslora") is True,
         others={end: alpha for end, value in numbers if (alpha := _positive(value)) is not None},
+        is_transposed=config.get("fan_in_fan_out") is True,
+        is_addable=not (isinstance(start, str) and start.lower().startswith(CHANGING)),
     )
+
+
+def quantisation(config: Config) -> Config:
+    """What a model's configuration says of its quantisation; empty where it says nothing."""
+    found = config.get("quantization_config") or config.get("compression_config")
+    return found if isinstance(found, dict) else {}
 
 
 def heads(config: Config) -> tuple[Heads, ...]:

@@ -1,9 +1,9 @@
 """The station between bytes and numbers: read pairs, measure what is not known yet, compare.
 
-`units` says what is read together, `station` reads and measures it, `pairing` sets it against
-the baseline. One pair (a tensor and the baseline's tensor of the same name and shape) is in
-memory per worker. What was measured before, in any version or model, is remembered and not
-decomposed again.
+`units` says what is read together, with the help of `adapters` and `quantised`; `station`
+reads and measures it, `pairing` sets it against the baseline. One pair (a tensor and the
+baseline's tensor of the same name and shape) is in memory per worker. What was measured
+before, in any version or model, is remembered and not decomposed again.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from auditor.errors import UsageError
 from auditor.measuring.bench import Bench, Memory, Progress, quiet
 from auditor.measuring.pairing import Baseline, Others, Outcome
 from auditor.measuring.station import Station
-from auditor.measuring.units import no_match, selected, units_of
+from auditor.measuring.units import chosen, no_match, selected, units_of
 from auditor.records import Comparison, LayerRecord, Skip
 from auditor.spectral.kinds import is_embedding, is_head
 from auditor.weights import Inventory
@@ -52,12 +52,13 @@ def measure_version(inventory: Inventory, baseline: Baseline | None, bench: Benc
         If no layer is called as ``bench.settings.layers`` asks.
     """
     architecture, patterns = understand(inventory, bench.build), bench.settings.layers
-    wanted, left_out = units_of(inventory.tensors, architecture, patterns)
+    more = bench.settings.more_distances
+    others = Others(baseline, architecture, patterns, more) if baseline else None
+    bases = others.weights if others else ()
+    wanted, left_out = chosen(units_of(inventory.tensors, architecture, bases), patterns)
     if inventory.tensors and not wanted:
         raise UsageError(no_match([tensor.name for tensor in inventory.tensors], patterns))
     verified = frozenset(file.name for file in inventory.reading.files if file.verified)
-    more = bench.settings.more_distances
-    others = Others(baseline, architecture, patterns, more) if baseline else None
     found = Station(bench, architecture, verified, others).outcomes(wanted)
     outcomes = [_unless_tied(outcome, found, architecture) for outcome in found]
     layers = [layer for outcome in outcomes for layer in outcome.layers]

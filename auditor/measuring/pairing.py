@@ -7,7 +7,8 @@ from functools import cached_property
 from auditor.architecture import Architecture
 from auditor.changes import Sides, change, match, renames
 from auditor.errors import WeightsError
-from auditor.measuring.units import Unit, is_wanted, units_of
+from auditor.measuring.unit import Unit
+from auditor.measuring.units import chosen, is_wanted, units_of
 from auditor.records import Comparison, LayerChange, LayerRecord, ModelVersion, Skip
 from auditor.weights import Tensor
 
@@ -59,11 +60,15 @@ class Others:
     more: bool  # whether the distances on request are wanted
 
     @cached_property
-    def units(self) -> dict[str, Unit]:
-        """By name; none where its tensors are not at hand."""
+    def weights(self) -> list[Unit]:
+        """All of its units; none where its tensors are not at hand."""
         own = self.architecture.with_configs(self.baseline.configs)
-        found, _ = units_of(tuple(self.baseline.tensors.values()), own, self.patterns)
-        return {unit.name: unit for unit in found}
+        return units_of(tuple(self.baseline.tensors.values()), own)
+
+    @cached_property
+    def units(self) -> dict[str, Unit]:
+        """Those that are asked for, by name."""
+        return {unit.name: unit for unit in chosen(self.weights, self.patterns)[0]}
 
     @cached_property
     def layers(self) -> dict[str, LayerRecord]:
@@ -79,10 +84,13 @@ class Others:
     def compared(self, outcomes: Sequence[Outcome], skipped: Iterable[Skip]) -> Comparison:
         """Put the changes together; layers without a match by name may have been renamed.
 
-        What the version has and skips, such as a mask, neither came nor went.
+        What the version has and skips, such as a mask, neither came nor went; nor did what
+        its adapters leave as it is.
         """
         here = {skip.name for skip in skipped}
         groups, shapes = dict(self._groups(outcomes)), self._shapes(here)
+        if any(outcome.unit.is_on_baseline for outcome in outcomes):
+            shapes = {name: shape for name, shape in shapes.items() if name in groups}
         matching = match({name: group.shape for name, group in groups.items()}, shapes)
         wanted = {groups[name].shape for name in matching.added}
         candidates = [name for name in matching.removed if shapes[name] in wanted]

@@ -16,7 +16,7 @@ from auditor.estimates import effort, peak_bytes
 from auditor.executors.threads import Job, run
 from auditor.measuring.bench import Bench
 from auditor.measuring.pairing import Others, Outcome, moved
-from auditor.measuring.units import Read, Unit
+from auditor.measuring.unit import Read, Unit
 from auditor.records import (
     FloatArray,
     Layer,

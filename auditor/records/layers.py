@@ -49,7 +49,7 @@ class Layer:
         return self.product() if self.product else self.slices
 
 
-PARTS = ("factor of", "scale of", "zero point of")  # reasons: it belongs to another layer
+PARTS = ("factor of", "codes of", "scale of", "zero point of", "part of")  # of another layer
 NOT_MATRICES = ("tied to", "integer index", "not selected", *PARTS)  # nothing was left out
 
 

@@ -69,6 +69,48 @@ def dense(down: NDArray[Any], up: NDArray[Any], scale: float) -> tuple[Matrix, .
     return tuple(scale * (b @ a) for a in positions)
 
 
+@np.errstate(over="ignore", invalid="ignore")
+def merged(base: NDArray[Any], down: NDArray[Any], up: NDArray[Any], scale: float) -> FloatArray:
+    """``base + scale * up @ down``, in float64.
+
+    Parameters
+    ----------
+    base
+        (out, in), of a convolution (out, in, *kernel): the weight that the factors change.
+    down, up, scale
+        As in `thin`.
+    """
+    product = np.stack(dense(down, up, scale), axis=2, dtype=np.float64).reshape(base.shape)
+    product += base
+    return product
+
+
+def renormed(weight: FloatArray, magnitudes: NDArray[Any]) -> FloatArray:
+    r"""Each output's weights at the length that is stored for them: DoRA.
+
+    .. math:: W_{o \cdot} \, m_o / \lVert W_{o \cdot} \rVert
+
+    Parameters
+    ----------
+    weight : (out, ...)
+    magnitudes : (out,), or (out, 1, ...)
+
+    Returns
+    -------
+    array of the shape of `weight`
+        A row of length 0 becomes ``nan``.
+
+    References
+    ----------
+    Liu et al., "DoRA: Weight-Decomposed Low-Rank Adaptation", 2024, arXiv:2402.09353, eq. 5.
+    """
+    rows = weight.reshape(len(weight), -1)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        factor = magnitudes.reshape(-1).astype(np.float64) / np.linalg.norm(rows, axis=1)
+        found: FloatArray = (rows * factor[:, None]).reshape(weight.shape)
+    return found
+
+
 def _triangle(matrix: FloatArray) -> FloatArray:
     """R of ``matrix = QR``."""
     return np.asarray(np.linalg.qr(matrix, mode="r"))

@@ -167,7 +167,8 @@ def test_a_scale_of_another_shape_is_said():
     analysis = auditor.analyze(state)
     assert (analysis.layers, analysis.complete) == ((), False)
     assert reasons(analysis)["fc1.weight"] == (
-        "quantised with fc1.weight_scale of shape 8×3, not one value or one for a row"
+        "quantised (8-bit with scales): 'fc1.weight_scale' of shape 8×3 is not one value, "
+        "or one for a row, group or tile"
     )
 
 

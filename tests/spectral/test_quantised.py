@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from auditor.spectral.quantised import dequantise, is_scale
+from auditor.spectral.quantised.scaled import dequantise, is_scale
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (6, 4, 3, 3)])
