@@ -1,8 +1,9 @@
 """What a person types to name a version, and where to find it.
 
-REF is a path, ``models:/name/3``, ``models:/name@alias``, ``models:/name/latest`` or
-``runs:/<run id>/<path>``. Registry references are looked up in the first MLflow source of
-the configuration, else at ``MLFLOW_TRACKING_URI``.
+REF is a path, ``models:/name/3``, ``models:/name@alias``, ``models:/name/latest``,
+``runs:/<run id>/<path>`` or ``hf://org/name@revision/folder``. Registry references are
+looked up in the first MLflow source of the configuration, else at ``MLFLOW_TRACKING_URI``;
+those of the Hub at ``HF_ENDPOINT``, else at the public one.
 """
 
 import os
@@ -13,15 +14,19 @@ from pathlib import Path
 
 from auditor.config import Config
 from auditor.config.models import Plugin
-from auditor.errors import UsageError
+from auditor.errors import GoneError, UsageError
 from auditor.examining import Files
+from auditor.hub_client import Hub
 from auditor.plugins import build
 from auditor.records import ModelVersion, SourceFile
-from auditor.sources import Source
+from auditor.sources import Finder, Source
 from auditor.sources.folder import files_at, version_at
 
 SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):/")
 REGISTRY = ("models", "runs")
+EXPECTED = (
+    "expected a path, models:/name/version, models:/name@alias, runs:/run/path or hf://org/name"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class Named:
     """A version somebody named, and how to get at its files."""
 
     version: ModelVersion
-    source: Source | None  # None for a path
+    source: Finder | None  # None for a path
 
     @property
     def files(self) -> Files:
@@ -37,7 +42,7 @@ class Named:
         return lambda: files_of(self.version, self.source)
 
 
-def files_of(version: ModelVersion, source: Source | None) -> Sequence[SourceFile]:
+def files_of(version: ModelVersion, source: Finder | None) -> Sequence[SourceFile]:
     """The files of a version, from its source or from this machine."""
     return source.files(version) if source else files_at(Path(version.location))
 
@@ -50,18 +55,17 @@ def find(ref: str, config: Config | None) -> Named:
     UsageError
         If the reference is of no known form, or nothing is there.
     SourceError
-        If the registry cannot be reached.
+        If the registry or the Hub cannot be reached.
     """
     if not ref:
-        raise UsageError("REF is empty; expected a path, models:/name/version or runs:/run/path")
+        raise UsageError(f"REF is empty; {EXPECTED}")
     scheme = SCHEME.match(ref)
     if scheme is None:
         return _watched(ref, config) or Named(version_at(Path(ref)), None)
+    if scheme[1] == "hf":
+        return _on_the_hub(ref, config)
     if scheme[1] not in REGISTRY:
-        raise UsageError(
-            f"{ref}: there is no reader for {scheme[1]}:/ references; "
-            "expected a path, models:/name/version, models:/name@alias or runs:/run/path"
-        )
+        raise UsageError(f"{ref}: there is no reader for {scheme[1]}:/ references; {EXPECTED}")
     source = registry(config)
     version = source.resolve(ref, None)
     if version is None:
@@ -70,6 +74,14 @@ def find(ref: str, config: Config | None) -> Named:
             "check the model's name and version, or the run, in its user interface"
         )
     return Named(version, source)
+
+
+def _on_the_hub(ref: str, config: Config | None) -> Named:
+    hub = Hub(cache=config.data / "files") if config else Hub()
+    try:
+        return Named(hub.find(ref), hub)
+    except GoneError as error:  # nothing was here before: the name is wrong
+        raise UsageError(str(error)) from error
 
 
 def _watched(path: str, config: Config | None) -> Named | None:

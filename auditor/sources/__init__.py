@@ -11,27 +11,12 @@ from typing import Protocol
 from auditor.records import ModelVersion, Seen, SourceFile
 
 
-class Source(Protocol):
-    """A place that holds versions of models."""
+class Finder(Protocol):
+    """A place where versions are found by the names people give them."""
 
     @property
     def name(self) -> str:
         """The name it goes by in version ids, logs and the ledger."""
-
-    @property
-    def history(self) -> int | None:
-        """How many of the newest versions of a model new to it are audited; None: all."""
-
-    def changes(self, cursor: str | None) -> Iterator[Seen]:
-        """Versions that may be new since `cursor`, oldest first; all of them for None.
-
-        Cheap: no weights are touched. A version may be reported again, never left out.
-
-        Raises
-        ------
-        SourceError
-            If the place cannot be reached; the caller tries again at the next sweep.
-        """
 
     def resolve(self, ref: str, of: ModelVersion | None) -> ModelVersion | None:
         """Find the version a reference names; None where there is no such version.
@@ -56,4 +41,23 @@ class Source(Protocol):
             If it lies where this installation may not fetch from.
         SourceError
             If the files cannot be listed now.
+        """
+
+
+class Source(Finder, Protocol):
+    """A place that also tells which versions are new."""
+
+    @property
+    def history(self) -> int | None:
+        """How many of the newest versions of a model new to it are audited; None: all."""
+
+    def changes(self, cursor: str | None) -> Iterator[Seen]:
+        """Versions that may be new since `cursor`, oldest first; all of them for None.
+
+        Cheap: no weights are touched. A version may be reported again, never left out.
+
+        Raises
+        ------
+        SourceError
+            If the place cannot be reached; the caller tries again at the next sweep.
         """

@@ -1,0 +1,446 @@
+"""A server on 127.0.0.1 that speaks the Hub's protocol, and ways to fill and to break it.
+
+Two ports, as the Hub has two hosts: one answers the API and redirects, the other hands out
+bytes to whoever has an address with a fresh signature. The real huggingface_hub client works
+on it (``tests/sources/test_hub_server.py``). Every request is recorded with its headers and
+the bytes that went out.
+
+To make it fail, append to `Hub.faults`: a `Fault` strikes the next `times` requests of its
+`at`. To say more of the protocol, add a route to `Api.do_GET`.
+"""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+TEXT = {".json", ".md", ".txt", ".gitattributes", ".py"}  # what git keeps itself; all else is LFS
+TOKEN = "hf_a-token-nobody-else-may-see"  # noqa: S105 - of a server that lives for one test
+CHUNK = 1 << 16
+DATE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Kind(StrEnum):
+    """How a request goes wrong."""
+
+    STATUS = "status"  # answered with `value`, and `headers`
+    SILENCE = "silence"  # nothing comes for `value` seconds
+    CUT = "cut"  # the body ends after `value` bytes
+    CORRUPT = "corrupt"  # byte `value` of the file is another one
+    WHOLE = "whole"  # a range is ignored
+    SHIFTED = "shifted"  # another range than asked for
+    PAGE = "page"  # HTML, as a proxy in between would answer
+
+
+@dataclass
+class Fault:
+    """Strikes the next `times` requests to `at`: ``api``, ``resolve`` or ``cdn``."""
+
+    at: str
+    kind: Kind
+    value: int = 0
+    times: int = 1
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes of one file: in memory, or of a file on disk, which may be sparse."""
+
+    where: bytes | Path
+    sha256: str
+    blob: str
+
+    @classmethod
+    def of(cls, where: bytes | Path, sha256: str | None = None) -> "Content":
+        """Hashed, unless a digest is given: nobody hashes 40 GB of nothing."""
+        data = where if isinstance(where, bytes) else b"" if sha256 else where.read_bytes()
+        git = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        return cls(where, sha256 or hashlib.sha256(data).hexdigest(), git)
+
+    @property
+    def size(self) -> int:
+        return len(self.where) if isinstance(self.where, bytes) else self.where.stat().st_size
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        if isinstance(self.where, bytes):
+            yield self.where[start:end]
+            return
+        with self.where.open("rb") as handle:
+            handle.seek(start)
+            while start < end and (chunk := handle.read(min(CHUNK, end - start))):
+                start += len(chunk)
+                yield chunk
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One state of a repository."""
+
+    sha: str
+    date: datetime
+    files: Mapping[str, Content]
+
+
+@dataclass
+class Repo:
+    """A model repository; its newest commit is ``main``."""
+
+    id: str
+    number: str
+    commits: list[Commit] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+    card: dict[str, Any] = field(default_factory=dict)
+    issues: list[dict[str, str]] = field(default_factory=list)
+    gated: str | bool = False
+    private: bool = False
+    disabled: bool = False
+
+    def commit(self, revision: str) -> Commit | None:
+        """The commit a branch, tag or sha stands for."""
+        if revision == "main":
+            return self.commits[-1]
+        sha = self.tags.get(revision, revision)
+        return next((commit for commit in self.commits if commit.sha == sha), None)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, as it came."""
+
+    at: str  # api, resolve or cdn
+    path: str
+    headers: Mapping[str, str]  # names in small letters
+
+
+@dataclass
+class Hub:
+    """What the server holds, what it was asked, and what goes wrong next."""
+
+    endpoint: str = ""
+    cdn: str = ""
+    repos: dict[str, Repo] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)  # old name -> new one
+    faults: list[Fault] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    fresh: float = 60.0  # seconds a signature is good for
+    sent: int = 0  # bytes of bodies
+    stopped: threading.Event = field(default_factory=threading.Event)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def push(self, repo: str, files: Mapping[str, bytes | Path | Content]) -> Commit:
+        """A new commit of `main`, of a new repository if there is none, a day after the last."""
+        made = self.repos.setdefault(repo, Repo(repo, f"{len(self.repos) + 1:024x}"))
+        number = next(self._numbers)
+        sha = hashlib.sha1(f"{repo}{number}".encode(), usedforsecurity=False).hexdigest()
+        contents = {
+            name: file if isinstance(file, Content) else Content.of(file)
+            for name, file in files.items()
+        }
+        made.commits.append(Commit(sha, DATE + timedelta(days=number), contents))
+        return made.commits[-1]
+
+    def strike(self, at: str) -> Fault | None:
+        """The fault that this request meets."""
+        for fault in self.faults:
+            if fault.at == at and fault.times > 0:
+                fault.times -= 1
+                return fault
+        return None
+
+    def signed(self, content: Content) -> str:
+        """An address of the bytes at the second port, good for `fresh` seconds."""
+        until = time.time() + self.fresh
+        return f"{self.cdn}/{content.sha256}?Expires={until}&Signature=s-{content.sha256[:8]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """What both ports share."""
+
+    protocol_version = "HTTP/1.1"
+    hub: Hub
+    at = ""
+    fault: Fault | None = None
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: a test looks at `Hub.asked`."""
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        """Answer a request."""
+        raise NotImplementedError
+
+    def struck(self, at: str) -> bool:
+        """Note the request; whether a fault has answered it already."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.hub.asked.append(Asked(at, self.path, headers))
+        self.fault = self.hub.strike(at)
+        kind, value = (self.fault.kind, self.fault.value) if self.fault else (None, 0)
+        if kind is Kind.SILENCE:
+            self.hub.stopped.wait(value)
+            self.close_connection = True
+        elif kind is Kind.STATUS and self.fault:
+            self.answer(value, b"", self.fault.headers)
+        elif kind is Kind.PAGE:
+            self.answer(200, b"<html>log in first</html>", {"Content-Type": "text/html"})
+        return kind in {Kind.SILENCE, Kind.STATUS, Kind.PAGE}
+
+    def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send a whole answer."""
+        self.send_response(status)
+        for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.send_header("RateLimit", '"api";r=499;t=295')
+        self.end_headers()
+        self.out(body)
+
+    def refuse(self, status: int, code: str = "", message: str = "") -> None:
+        """Send an error as the Hub does: what it means is in the headers."""
+        said = {"X-Error-Code": code, "X-Error-Message": message}
+        self.answer(status, b"{}", {name: value for name, value in said.items() if value})
+
+    def out(self, body: bytes) -> None:
+        if self.command != "HEAD":
+            self.hub.sent += len(body)
+            self.wfile.write(body)
+
+    def hand_out(self, content: Content, headers: Mapping[str, str]) -> None:
+        """Send a file or the range of it that was asked for, or what the fault makes of it."""
+        start, end = self._range(content.size)
+        partial = (start, end) != (0, content.size) or "Range" in self.headers
+        kind, value = (self.fault.kind, self.fault.value) if self.fault else (None, 0)
+        if kind is Kind.WHOLE:
+            start, end, partial = 0, content.size, False
+        shift = 1 if kind is Kind.SHIFTED else 0
+        self.send_response(206 if partial else 200)
+        for name, said in {**headers, "Content-Length": str(end - start)}.items():
+            self.send_header(name, said)
+        if partial:
+            span = f"bytes {start + shift}-{end - 1 + shift}/{content.size}"
+            self.send_header("Content-Range", span)
+        self.end_headers()
+        for chunk in content.read(start, end):
+            if kind is Kind.CORRUPT and start <= value < start + len(chunk):
+                at = value - start
+                chunk = chunk[:at] + bytes((chunk[at] ^ 1,)) + chunk[at + 1 :]  # noqa: PLW2901
+            start += len(chunk)
+            if kind is Kind.CUT and start > value:
+                self.out(chunk[: max(0, len(chunk) - (start - value))])
+                self.close_connection = True
+                return
+            self.out(chunk)
+
+    def _range(self, size: int) -> tuple[int, int]:
+        unit, _, span = self.headers.get("Range", "").partition("=")
+        first, _, last = span.partition("-")
+        if unit != "bytes":
+            return 0, size
+        return int(first), min(int(last) + 1 if last else size, size)
+
+
+class Api(Handler):
+    """The Hub's own host."""
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        parts = [unquote(part) for part in url.path.strip("/").split("/")]
+        api = parts[0] == "api"
+        if self.struck("api" if api and parts[1] == "models" else "resolve"):
+            return
+        if api and parts[1] == "resolve-cache":
+            self._small("/".join(parts[3:5]), parts[5], "/".join(parts[6:]))
+            return
+        name, rest = ("/".join(parts[2:4]), parts[4:]) if api else ("/".join(parts[:2]), parts[2:])
+        if target := self.hub.renamed.get(name):
+            self.answer(307, b"", {"Location": self.path.replace(name, target)})
+        elif (repo := self._visible(name)) is not None:
+            {"resolve": self._resolve, "commits": self._commits, "refs": self._refs}.get(
+                rest[0] if rest else "", self._model
+            )(repo, rest)
+
+    def _visible(self, name: str) -> Repo | None:
+        """The repository, unless this caller may not know of it."""
+        said = self.headers.get("Authorization")
+        if said not in {None, f"Bearer {TOKEN}"}:
+            self.refuse(401, "", "Invalid credentials in Authorization header")
+            return None
+        repo = self.hub.repos.get(name)
+        if repo is None or (repo.private and said is None):
+            self.refuse(404 if said else 401, "RepoNotFound", "Repository not found")
+            return None
+        return repo
+
+    def _commit(self, repo: Repo, revision: str) -> Commit | None:
+        found = repo.commit(revision)
+        if found is None:
+            self.refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        return found
+
+    def _model(self, repo: Repo, rest: list[str]) -> None:
+        if rest and rest[0] not in {"revision", "tree"}:
+            self.refuse(404)
+        elif (commit := self._commit(repo, rest[1] if rest else "main")) is None:
+            return
+        elif rest and rest[0] == "tree":
+            files = [
+                {"type": "file", "path": name, **_stated(name, content)}
+                for name, content in commit.files.items()
+            ]
+            self._json(files)
+        else:
+            asked = parse_qs(urlsplit(self.path).query)
+            self._json(_model(repo, commit, blobs="blobs" in asked))
+
+    def _commits(self, repo: Repo, rest: list[str]) -> None:
+        newest = self._commit(repo, rest[1])
+        if newest is not None:
+            until = repo.commits.index(newest) + 1
+            self._json(
+                [
+                    {
+                        "id": commit.sha,
+                        "title": "a commit",
+                        "message": "",
+                        "date": commit.date.isoformat().replace("+00:00", ".000Z"),
+                        "authors": [{"user": "someone"}],
+                    }
+                    for commit in reversed(repo.commits[:until])
+                ]
+            )
+
+    def _refs(self, repo: Repo, _: list[str]) -> None:
+        main = {"name": "main", "ref": "refs/heads/main", "targetCommit": repo.commits[-1].sha}
+        tags = [
+            {"name": name, "ref": f"refs/tags/{name}", "targetCommit": sha}
+            for name, sha in repo.tags.items()
+        ]
+        self._json({"branches": [main], "converts": [], "tags": tags})
+
+    def _resolve(self, repo: Repo, rest: list[str]) -> None:
+        commit, name = self._commit(repo, rest[1]), "/".join(rest[2:])
+        if commit is None:
+            return
+        if repo.disabled:
+            self.refuse(403, "", "Access to this resource is disabled.")
+        elif repo.gated and self.headers.get("Authorization") is None:
+            self.refuse(401, "GatedRepo", "Access to this model is restricted")
+        elif (content := commit.files.get(name)) is None:
+            self.refuse(404, "EntryNotFound", "Entry not found")
+        else:
+            self._redirect(repo, commit, name, content)
+
+    def _redirect(self, repo: Repo, commit: Commit, name: str, content: Content) -> None:
+        said = {"X-Repo-Commit": commit.sha, "Accept-Ranges": "bytes"}
+        if _is_text(name):
+            cached = f"/api/resolve-cache/models/{repo.id}/{commit.sha}/{quote(name)}"
+            self.answer(307, b"", {**said, "Location": cached, "ETag": f'"{content.blob}"'})
+            return
+        linked = {"X-Linked-Size": str(content.size), "X-Linked-ETag": f'"{content.sha256}"'}
+        self.answer(302, b"", {**said, **linked, "Location": self.hub.signed(content)})
+
+    def _small(self, name: str, revision: str, file: str) -> None:
+        repo = self._visible(name)
+        commit = self._commit(repo, revision) if repo is not None else None
+        if commit is not None:
+            content = commit.files[file]
+            self.hand_out(content, {"X-Repo-Commit": commit.sha, "ETag": f'"{content.blob}"'})
+
+    def _json(self, value: object) -> None:
+        self.answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+
+class Cdn(Handler):
+    """The host of the bytes: it knows no names and no tokens, only signatures."""
+
+    def do_GET(self) -> None:
+        if self.struck("cdn"):
+            return
+        url = urlsplit(self.path)
+        asked = {name: values[0] for name, values in parse_qs(url.query).items()}
+        content = next(
+            content
+            for repo in self.hub.repos.values()
+            for commit in repo.commits
+            for content in commit.files.values()
+            if content.sha256 == url.path.strip("/")
+        )
+        valid = asked.get("Signature") == f"s-{content.sha256[:8]}"
+        if not valid or float(asked.get("Expires", "0")) < time.time():
+            self.refuse(403)
+        else:
+            self.hand_out(content, {"ETag": f'"{content.sha256}"', "Accept-Ranges": "bytes"})
+
+
+def _is_text(name: str) -> bool:
+    return Path(name).suffix in TEXT or "." not in name
+
+
+def _stated(name: str, content: Content) -> dict[str, Any]:
+    """Size and digests, in the names the tree has for them."""
+    stated: dict[str, Any] = {"size": content.size, "oid": content.blob}
+    if not _is_text(name):
+        stated["lfs"] = {"oid": content.sha256, "size": content.size, "pointerSize": 134}
+    return stated
+
+
+def _model(repo: Repo, commit: Commit, *, blobs: bool) -> dict[str, Any]:
+    siblings = []
+    for name, content in commit.files.items():
+        sibling: dict[str, Any] = {"rfilename": name}
+        if blobs:
+            sibling |= {"size": content.size, "blobId": content.blob}
+            if not _is_text(name):
+                lfs = {"sha256": content.sha256, "size": content.size, "pointerSize": 134}
+                sibling |= {"lfs": lfs}
+        siblings.append(sibling)
+    return {
+        "_id": repo.number,
+        "id": repo.id,
+        "modelId": repo.id,
+        "sha": commit.sha,
+        "lastModified": repo.commits[-1].date.isoformat().replace("+00:00", ".000Z"),
+        "private": repo.private,
+        "gated": repo.gated,
+        "disabled": repo.disabled,
+        "cardData": repo.card,
+        "siblings": siblings,
+        "securityRepoStatus": {"scansDone": True, "filesWithIssues": repo.issues},
+    }
+
+
+@contextmanager
+def serve() -> Iterator[Hub]:
+    """Both ports, on threads, until the block ends."""
+    hub = Hub()
+    servers = [
+        ThreadingHTTPServer(("127.0.0.1", 0), type(kind.__name__, (kind,), {"hub": hub}))
+        for kind in (Api, Cdn)
+    ]
+    hub.endpoint, hub.cdn = (f"http://127.0.0.1:{server.server_port}" for server in servers)
+    threads = [
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        for server in servers
+    ]
+    for server, thread in zip(servers, threads, strict=True):
+        server.daemon_threads = True
+        thread.start()
+    try:
+        yield hub
+    finally:
+        hub.stopped.set()
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            thread.join()
+            server.server_close()
