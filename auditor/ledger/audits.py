@@ -129,7 +129,7 @@ def _audit(row: VersionRow, document: Document, at: datetime) -> AuditRow:
         verdict=str(document["verdict"]),
         metric_set=document["analyzer"]["metric_set"],
         policy_hash=document["policy"]["hash"],
-        weights_digest=weights["digest"] if weights["files"] else None,
+        weights_digest=weights["digest"] or None if weights["files"] else None,
         alpha_median=_summary(document, "alpha", "median"),
         log_spectral_norm_mean=_summary(document, "log_spectral_norm", "mean"),
         distance_mean=fmean(found) if found else None,

@@ -39,7 +39,12 @@ def previous(session: Session, version: ModelVersion) -> ModelVersion | None:
 
 
 def same_weights(session: Session, version: ModelVersion, digest: str) -> Document | None:
-    """The newest audit of an earlier version of the model with these weights."""
+    """The newest audit of an earlier version of the model with these weights.
+
+    None for an empty digest: weights nobody could identify are the same as none.
+    """
+    if not digest:
+        return None
     query = (
         select(AuditRow.document)
         .join(VersionRow)

@@ -54,7 +54,7 @@ def tags(document: Document, *, report: str) -> dict[str, str]:
         "auditor.baseline": baseline.get("uri", "none"),
         "auditor.report": report,
         "auditor.audited_at": document["timing"]["started_at"],
-        "auditor.weights": document["weights"]["digest"],
+        "auditor.weights": document["weights"]["digest"] or "unknown",
         "auditor.policy": f"{policy['name']} {policy['hash'][:12]}",
         "auditor.verdict": document["verdict"],
     }

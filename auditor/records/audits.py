@@ -16,7 +16,7 @@ class FileRecord:
 
     name: str
     size: int
-    sha256: str
+    sha256: str  # as we computed it, else as its source states it; empty where neither is known
     verified: bool  # the digest agrees with the one the source states, or we computed it whole
 
 
@@ -49,7 +49,13 @@ class Reading:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the sorted (file name, sha256) pairs: the identity of the weights."""
+        """SHA-256 over the sorted (file name, sha256) pairs: the identity of the weights.
+
+        Empty where a file's own digest is not known, as of one that was read in parts and
+        whose source states none: nobody can say which other weights are the same.
+        """
+        if not all(file.sha256 for file in self.files):
+            return ""
         total = sha256()
         for file in sorted((file.name, file.sha256) for file in self.files):
             total.update("\0".join(file).encode() + b"\n")

@@ -16,7 +16,9 @@ def provenance(document: Document) -> Iterator[tuple[str, str]]:
     yield "Created", moment(model["created_at"])
     yield from ((name, value) for name, value in sorted(document["source"].items()))
     weights = document["weights"]
-    yield "Weights digest", weights["digest"] if weights["files"] else "none: no file was read"
+    yield "Weights digest", _digest(weights)
+    if unverified := [file["name"] for file in weights["files"] if not file["verified"]]:
+        yield "Not verified", f"against the file's digest, read in parts: {', '.join(unverified)}"
     yield from _baseline(document["comparison"])
     policy = document["policy"]
     yield "Policy", f"{policy['name']}, hash {policy['hash']}"
@@ -28,6 +30,12 @@ def provenance(document: Document) -> Iterator[tuple[str, str]]:
     yield "Started", moment(timing["started_at"])
     yield "Took", duration(timing["seconds"])
     yield "Bytes read", size(weights["bytes_read"])
+
+
+def _digest(weights: Mapping[str, Any]) -> str:
+    if not weights["files"]:
+        return "none: no file was read"
+    return weights["digest"] or "unknown: a file was read in parts, and its source states no digest"
 
 
 def _setting(value: object) -> str:
