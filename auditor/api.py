@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from auditor import document
 from auditor.config.options import Options, chosen
-from auditor.executors.gpu import eigensolver
-from auditor.given import inventory_of
-from auditor.measuring import Bench, Progress, measure_version, quiet
-from auditor.memory import Passing
+from auditor.given import examined
 from auditor.policy import MIN_COVERAGE
 from auditor.records import LayerRecord, Reading, Settings, Skip
+from auditor.wall.jobs import Progress, Terms, quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,13 +151,14 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     UsageError
         If `model` is nothing that has weights, an option does not fit, or no layer is called
         as `layers` asks.
+    WorkerError
+        If the process in which a path or reference is read and measured ends early.
     """
     given = {name: value for name, value in locals().items() if name in Options.model_fields}
     settings = chosen(given).settings
-    bench = Bench(Passing(), settings, MEMORY, None, progress, eigensolver(device))
-    with inventory_of(model) as inventory:
-        measured = measure_version(inventory, None, bench)
-        return Analysis(measured.layers, measured.skipped, inventory.reading, settings)
+    terms = Terms(settings=settings, memory=MEMORY, device=device)
+    found = examined(model, None, terms, progress)
+    return Analysis(found.layers, found.skipped, found.reading, settings)
 
 
 def _row(layer: LayerRecord) -> dict[str, Any]:

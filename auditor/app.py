@@ -11,20 +11,26 @@ import psutil
 
 from auditor.config import Config, parts
 from auditor.examining import Examiner
-from auditor.executors.gpu import eigensolver
+from auditor.executors.gpu import CUDA, eigensolver
 from auditor.file_cache import trim
 from auditor.ledger import Ledger
-from auditor.measuring import Bench, Memory, Progress, quiet
 from auditor.memory import Kept
 from auditor.pipeline import App
+from auditor.planning import ranged
 from auditor.policies import load_policy
+from auditor.policy import Policy
+from auditor.wall.jobs import Execute, Memory, Progress, Terms, quiet
+from auditor.wall.process import apart
 
 FETCHED, MEASURED = "files", "spectra"  # folders in `Config.data`
 
 
 @contextmanager
-def assemble(config: Config, progress: Progress = quiet) -> Iterator[App]:
+def assemble(config: Config, progress: Progress = quiet, execute: Execute = apart) -> Iterator[App]:
     """Build every part the configuration names, and close the ledger in the end.
+
+    Versions are read and measured in a process of their own, each in a new one, unless
+    `execute` says otherwise.
 
     Raises
     ------
@@ -39,11 +45,7 @@ def assemble(config: Config, progress: Progress = quiet) -> Iterator[App]:
             sources={source.name: source for source in built.sources},
             sinks={sink.name: sink for sink in built.sinks},
             selectors=config.baseline,
-            examiner=Examiner(
-                bench(config, kept(config), progress),
-                policy,
-                now,
-            ),
+            examiner=examiner(config, policy, kept(config), progress, execute),
             ledger=ledger,
             clock=now,
             owner=owner(os.getpid()),
@@ -64,18 +66,36 @@ def tidy(config: Config) -> None:
     trim(config.data / MEASURED, config.limits.cache)
 
 
-def bench(config: Config, memory: Memory, progress: Progress) -> Bench:
-    """Measure as audits do, within the configured limits.
+def examiner(
+    config: Config, policy: Policy, memory: Memory, progress: Progress, execute: Execute
+) -> Examiner:
+    """Examine within the configured limits.
 
     Raises
     ------
     UsageError
         If they ask for a GPU and there is none.
     """
+    if config.limits.device == CUDA:
+        eigensolver(CUDA)
+    told = terms(config)
+    folder, limit = config.data / FETCHED, config.limits.disk
+    some = bool(told.settings.layers) or told.time_budget is not None
+    parts = partial(ranged, disk=limit, folder=folder, partial=some)
+    return Examiner(told, policy, now, memory, progress, execute, parts)
+
+
+def terms(config: Config, time_budget: float | None = None) -> Terms:
+    """How versions are measured."""
     limits = config.limits
-    workers = None if limits.workers == "auto" else limits.workers
-    solve = eigensolver(limits.device)
-    return Bench(memory, config.analysis.settings, limits.memory, workers, progress, solve)
+    return Terms(
+        settings=config.analysis.settings,
+        memory=limits.memory,
+        workers=None if limits.workers == "auto" else limits.workers,
+        device=limits.device,
+        time_budget=time_budget,
+        wall=None if limits.wall == "auto" else limits.wall,
+    )
 
 
 def now() -> datetime:

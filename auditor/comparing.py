@@ -1,25 +1,20 @@
 """The Python API: ``auditor.compare(a, b)`` gives the distances between two models."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditor import document
 from auditor.api import MEMORY, Analysis
 from auditor.config.options import chosen
 from auditor.errors import UsageError
-from auditor.given import inventory_of
-from auditor.measuring import Baseline, Bench, Progress, measure_version, quiet
-from auditor.memory import Passing
-from auditor.records import Comparison, LayerRecord, ModelVersion, VersionId
-from auditor.weights import Inventory
+from auditor.executors.gpu import CPU
+from auditor.given import called, examined
+from auditor.records import Comparison, LayerRecord
+from auditor.wall.jobs import Progress, Terms, quiet
 
 if TYPE_CHECKING:
     import pandas as pd
-
-UNDATED = datetime.fromtimestamp(0, UTC)  # what is compared here has no place among versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +136,8 @@ def compare(  # noqa: PLR0913 - the options of the public API, by keyword
     UsageError
         If one of them is nothing that has weights, the first has no matrix, an option does
         not fit, or no layer is called as `layers` asks.
+    WorkerError
+        If the process in which paths or references are read and measured ends early.
     """
     given = {
         "convention": convention,
@@ -153,30 +150,13 @@ def compare(  # noqa: PLR0913 - the options of the public API, by keyword
         "randomize": False,
     }
     settings = chosen(given).settings
-    bench = Bench(Passing(), settings, MEMORY, None, progress)
-    one, two = _called(before), _called(after)
-    with inventory_of(before) as first, inventory_of(after) as second:
-        measured = measure_version(second, _baseline(first, one), bench)
-        analysis = Analysis(measured.layers, measured.skipped, second.reading, settings)
-    if measured.comparison is None:
+    one, two = called(before), called(after)
+    terms = Terms(settings=settings, memory=MEMORY, device=CPU)
+    found = examined(after, before, terms, progress)
+    if found.comparison is None:
         raise UsageError(f"{one} has no matrix: there is nothing to compare with")
-    return Distances(one, two, analysis, measured.comparison)
-
-
-def _called(model: object) -> str:
-    """A path or reference as it was given; of what is in memory only its type."""
-    if isinstance(model, str | os.PathLike):
-        return str(os.fspath(model))
-    return f"a {type(model).__name__} in memory"
-
-
-def _baseline(inventory: Inventory, name: str) -> Baseline | None:
-    tensors = {tensor.name: tensor for tensor in inventory.tensors}
-    failures = inventory.reading.failures
-    note = f"cannot be read whole: {failures[0].name}: {failures[0].reason}" if failures else ""
-    version = ModelVersion(VersionId("", name, ""), UNDATED, uri=name, location="")
-    baseline = Baseline(version, tensors, {}, note, inventory.configs)
-    return baseline if baseline.shapes else None
+    analysis = Analysis(found.layers, found.skipped, found.reading, settings)
+    return Distances(one, two, analysis, found.comparison)
 
 
 def _about(layer: LayerRecord, before: LayerRecord) -> dict[str, Any]:

@@ -1,31 +1,40 @@
-"""One version, from its files to its audit: open, read pairs, measure, compare, judge."""
+"""One version, from its files to its audit: read, measured and compared, then judged."""
 
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
 from auditor import checks, stored
+from auditor.architecture.building import build
 from auditor.checks.base import Case
 from auditor.document import Document, analyzer, model, points
 from auditor.errors import SourceError, UsageError
-from auditor.measuring import Baseline, Bench, Measured, measure_version
 from auditor.policy import Before, Policy, judge
 from auditor.records import (
     Audit,
     Finding,
-    LayerRecord,
     ModelVersion,
     Reading,
     SourceFile,
     Trend,
     Verdict,
 )
-from auditor.weights import Inventory, opened
+from auditor.wall.jobs import (
+    Against,
+    Desk,
+    Examined,
+    Execute,
+    Job,
+    Memory,
+    Progress,
+    Terms,
+    any_weights,
+    at_leisure,
+)
 
 log = logging.getLogger(__name__)
 
@@ -47,44 +56,63 @@ class Chosen:
 class Examiner:
     """How versions are examined: the same for every version of a run."""
 
-    bench: Bench
+    terms: Terms
     policy: Policy
     clock: Callable[[], datetime]
+    memory: Memory
+    progress: Progress
+    execute: Execute  # in a process of its own, or in this one
+    ranged: Callable[[Sequence[SourceFile]], bool]  # whether to fetch only what is read of them
 
     def examine(
         self,
         version: ModelVersion,
-        inventory: Inventory,
+        files: Sequence[SourceFile],
         chosen: Chosen | None,
         trend: Sequence[Trend] = (),
+        opened: Callable[[Reading], None] = any_weights,
     ) -> Audit:
-        """Measure, compare, judge.
+        """Read, measure, compare, judge.
 
         The same weights, baseline and policy, with the same waivers in force on the day,
         give the same verdict.
+
+        Raises
+        ------
+        UsageError, SourceError, WorkerError
+            If there is no weight file, one cannot be fetched, or measuring did not end well.
+            What `opened` raises, which is told what was read before anything is measured.
         """
         started_at, start = self.clock(), time.perf_counter()
-        with _opened(chosen) as baseline:
-            measured = measure_version(inventory, baseline, self.bench)
-        case = Case(measured.layers, measured.skipped, inventory.reading, measured.comparison)
-        before, model, day = self._before(chosen, measured), version.id.series, started_at.date()
-        judgement = judge(case, self.policy, before, model=model, as_of=day)
+        against = self._against(chosen) if chosen else None
+        job = Job(files, version.uri, self.terms, against, ranged=self.ranged(files))
+        found = self.execute(job, Desk(self.memory, self.progress, opened, build, at_leisure))
+        audit = self.judged(version, found, chosen, started_at)
+        seconds = round(time.perf_counter() - start, 3)
+        return replace(audit, seconds=seconds, trend=tuple(trend))
+
+    def judged(
+        self, version: ModelVersion, found: Examined, chosen: Chosen | None, started_at: datetime
+    ) -> Audit:
+        """The audit of what was measured, without how long that took and what came before."""
+        case = Case(found.layers, found.skipped, found.reading, found.comparison)
+        before, series, day = self._before(chosen, found), version.id.series, started_at.date()
+        judgement = judge(case, self.policy, before, model=series, as_of=day)
         return Audit(
             version=version,
-            reading=inventory.reading,
-            layers=measured.layers,
-            skipped=measured.skipped,
-            comparison=measured.comparison,
+            reading=found.reading,
+            layers=found.layers,
+            skipped=found.skipped,
+            comparison=found.comparison,
             findings=judgement.findings,
             gate=judgement.gate,
             verdict=judgement.verdict,
             reason=judgement.reason,
             policy=self.policy.name,
-            policy_hash=self.policy.hash(model, day),
-            settings=self.bench.settings,
+            policy_hash=self.policy.hash(series, day),
+            settings=self.terms.settings,
             started_at=started_at,
-            seconds=round(time.perf_counter() - start, 3),
-            trend=tuple(trend),
+            seconds=0.0,
         )
 
     def unexamined(self, version: ModelVersion, reason: str) -> Audit:
@@ -102,52 +130,27 @@ class Examiner:
             reason=reason,
             policy=self.policy.name,
             policy_hash=self.policy.hash(version.id.series, started_at.date()),
-            settings=self.bench.settings,
+            settings=self.terms.settings,
             started_at=started_at,
             seconds=0.0,
         )
 
-    def _before(self, chosen: Chosen | None, measured: Measured) -> Before | None:
+    def _against(self, chosen: Chosen) -> Against:
+        """The baseline's files, or why there are none; its audit's layers stand in for them."""
+        layers = stored.layers(chosen.document) if chosen.document else ()
+        try:
+            files = tuple(chosen.files())
+            return Against(chosen.version, files, layers, ranged=self.ranged(files))
+        except (SourceError, UsageError) as error:
+            log.warning("%s", error, extra={"event": "baseline.unavailable"})
+            return Against(chosen.version, (), layers, missing=str(error))
+
+    def _before(self, chosen: Chosen | None, found: Examined) -> Before | None:
         if chosen is None:
             return None
-        anew = checks.examine(Case(measured.before), self.policy.checks)
+        anew = checks.examine(Case(found.before), self.policy.checks)
         known: tuple[Finding, ...] = stored.findings(chosen.document) if chosen.document else anew
         return Before(findings=known, anew=anew, accepted=chosen.accepted)
-
-
-@contextmanager
-def _opened(chosen: Chosen | None) -> Iterator[Baseline | None]:
-    """The baseline's tensors; its stored layers where its files cannot be had any more.
-
-    None where neither has a matrix: with nothing there is no comparing, and no verdict may
-    say that there was.
-    """
-    with ExitStack() as stack:
-        found = _baseline(chosen, stack) if chosen else None
-        yield found if found and found.shapes else None
-
-
-def _baseline(chosen: Chosen, stack: ExitStack) -> Baseline:
-    layers: dict[str, LayerRecord] = {}
-    if chosen.document:
-        layers = {layer.name: layer for layer in stored.layers(chosen.document)}
-    try:
-        found = stack.enter_context(opened(chosen.files(), chosen.version.uri))
-    except (SourceError, UsageError) as error:
-        log.warning("%s", error, extra={"event": "baseline.unavailable"})
-        note = f"distances between weights are missing: {chosen.version.uri}: {error}"
-        return Baseline(chosen.version, {}, layers, note)
-    tensors = {tensor.name: tensor for tensor in found.tensors}
-    note = _unread(found.reading)
-    return Baseline(chosen.version, tensors, layers, note, found.configs)
-
-
-def _unread(reading: Reading) -> str:
-    """What of the baseline is missing from the comparison, empty where nothing is."""
-    if not reading.failures:
-        return ""
-    first = reading.failures[0]
-    return f"the baseline could not be read whole: {first.name}: {first.reason}"
 
 
 def can_stand(earlier: Document, version: ModelVersion, examiner: Examiner) -> bool:
@@ -160,7 +163,7 @@ def can_stand(earlier: Document, version: ModelVersion, examiner: Examiner) -> b
     return bool(
         earlier["verdict"] != Verdict.INCOMPLETE
         and earlier["policy"]["hash"] == policy_hash
-        and earlier["analyzer"] == analyzer(examiner.bench.settings)
+        and earlier["analyzer"] == analyzer(examiner.terms.settings)
     )
 
 

@@ -1,20 +1,100 @@
 """What a caller gives as a model: a module, a state dict, a path, a reference."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from auditor.architecture.building import build
 from auditor.architecture.modules import modules_of
+from auditor.config.models import Limits
 from auditor.errors import UsageError
-from auditor.records import Module, Reading, Skip
+from auditor.memory import Passing
+from auditor.planning import ranged
+from auditor.records import ModelVersion, Module, Reading, Skip, SourceFile, VersionId
 from auditor.refs import find
+from auditor.wall.jobs import (
+    Against,
+    Desk,
+    Examined,
+    Job,
+    Progress,
+    Terms,
+    any_weights,
+    at_leisure,
+)
+from auditor.wall.process import apart
 from auditor.weights import Inventory, opened
 from auditor.weights.tensors import Bytes, Tensor, is_decodable
+
+Place = str | os.PathLike[str]  # a path, or a reference
+PLACE = (str, os.PathLike)
+UNDATED = datetime.fromtimestamp(0, UTC)  # what is compared here has no place among versions
+
+
+def examined(model: object, before: object, terms: Terms, progress: Progress) -> Examined:
+    """Read and measure a model, and how far it is from another one.
+
+    Paths and references are read and measured in a process of their own, as audits are. What
+    is in the caller's memory is measured where it is, and so is a path that is compared with
+    it.
+
+    Parameters
+    ----------
+    model, before
+        As for `auditor.compare`; None for `before` where there is nothing to compare with.
+
+    Raises
+    ------
+    UsageError
+        If one of them is nothing that has weights.
+    """
+    desk = Desk(Passing(), progress, any_weights, build, at_leisure)
+    if isinstance(model, PLACE) and isinstance(before, (*PLACE, type(None))):
+        return apart(_job(model, before, terms), desk)
+    from auditor.wall.working import measured  # noqa: PLC0415 - only for what is in memory
+
+    with ExitStack() as stack:
+        inventory = stack.enter_context(inventory_of(model))
+        other = None if before is None else stack.enter_context(inventory_of(before))
+        named = None if other is None else (_unnumbered(called(before)), other)
+        return measured(inventory, named, terms, desk)
+
+
+def _job(model: Place, before: Place | None, terms: Terms) -> Job:
+    """What is to be read of paths and references."""
+    named = find(os.fspath(model), None)
+    files, fetch = named.files(), partial(_ranged, terms=terms)
+    against = None
+    if before is not None:
+        base = find(os.fspath(before), None).files()
+        version = _unnumbered(called(before))
+        against = Against(version, base, ranged=fetch(base), needed=True)
+    return Job(files, named.version.uri, terms, against, ranged=fetch(files))
+
+
+def _ranged(files: Sequence[SourceFile], terms: Terms) -> bool:
+    """As for audits with the default limits."""
+    some = bool(terms.settings.layers) or terms.time_budget is not None
+    return ranged(files, disk=Limits().disk, folder=Path.cwd(), partial=some)
+
+
+def _unnumbered(name: str) -> ModelVersion:
+    """What is compared with, which is no version of anything."""
+    return ModelVersion(VersionId("", name, ""), UNDATED, uri=name, location="")
+
+
+def called(model: object) -> str:
+    """A path or reference as it was given; of what is in memory only its type."""
+    if isinstance(model, PLACE):
+        return str(os.fspath(model))
+    return f"a {type(model).__name__} in memory"
 
 
 @contextmanager
@@ -26,7 +106,7 @@ def inventory_of(model: object) -> Iterator[Inventory]:
     UsageError
         If `model` is nothing that has weights.
     """
-    if isinstance(model, str | os.PathLike):
+    if isinstance(model, PLACE):
         named = find(os.fspath(model), None)
         with opened(named.files(), named.version.uri) as inventory:
             yield inventory

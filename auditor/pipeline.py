@@ -24,10 +24,9 @@ from auditor.errors import (
 )
 from auditor.examining import Chosen, Examiner, can_stand, repeated
 from auditor.ledger import Claim, Ledger
-from auditor.records import ModelVersion
+from auditor.records import ModelVersion, Reading
 from auditor.sinks import Sink
 from auditor.sources import Source
-from auditor.weights import opened
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +49,14 @@ class App:
     clock: Callable[[], datetime]
     owner: str  # who claims: this process
     tidy: Callable[[], object]  # keep what was fetched within its quota
+
+
+class _KnownError(Exception):
+    """The weights were audited before: they need not be measured."""
+
+    def __init__(self, audit: Document) -> None:
+        super().__init__(audit["id"])
+        self.audit = audit
 
 
 @dataclass(slots=True)
@@ -138,28 +145,33 @@ def visit(claim: Claim, app: App, outcome: Outcome) -> None:
 
 def examine(version: ModelVersion, app: App) -> Document:
     """Read, measure, compare and judge a version, or repeat the audit of the same weights."""
-    source = app.sources[version.id.source]
-    examiner = beating(version, app)
-    with opened(source.files(version), version.uri) as inventory:
-        trend = app.ledger.trend(version, TREND)
-        earlier = app.ledger.same_weights(version, inventory.reading.digest)
+    files = app.sources[version.id.source].files(version)
+    examiner, trend = beating(version, app), app.ledger.trend(version, TREND)
+
+    def must_be_new(reading: Reading) -> None:
+        earlier = app.ledger.same_weights(version, reading.digest)
         if earlier and can_stand(earlier, version, examiner):
-            return repeated(earlier, version, trend, app.clock())
-        return document(examiner.examine(version, inventory, choose(version, app), trend))
+            raise _KnownError(earlier)
+
+    try:
+        audit = examiner.examine(version, files, choose(version, app), trend, must_be_new)
+    except _KnownError as known:
+        return repeated(known.audit, version, trend, app.clock())
+    return document(audit)
 
 
 def beating(version: ModelVersion, app: App) -> Examiner:
     """The examiner, renewing the lease on the version with the layers it finishes."""
-    bench, renewed = app.examiner.bench, app.clock()
+    examiner, renewed = app.examiner, app.clock()
 
     def beat(done: int, total: int, name: str) -> None:
         nonlocal renewed
         if app.clock() - renewed > LEASE / 4:
             renewed = app.clock()
             app.ledger.renew(version, renewed, LEASE)
-        bench.progress(done, total, name)
+        examiner.progress(done, total, name)
 
-    return replace(app.examiner, bench=replace(bench, progress=beat))
+    return replace(examiner, progress=beat)
 
 
 def choose(version: ModelVersion, app: App) -> Chosen | None:

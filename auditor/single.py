@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from auditor.app import assemble, bench, kept, now
+from auditor.app import assemble, examiner, kept
 from auditor.baselines import as_baseline, may_be_one
 from auditor.config import Config
 from auditor.document import Document, document
 from auditor.errors import UsageError
-from auditor.examining import Chosen, Examiner
+from auditor.examining import Chosen
 from auditor.ledger import Ledger
-from auditor.measuring import Memory, Progress
 from auditor.memory import Passing
 from auditor.pipeline import TREND, Outcome, deliver
 from auditor.policies import load_policy
 from auditor.records import ModelVersion
 from auditor.refs import Named, files_of, find
-from auditor.weights import opened
+from auditor.wall.jobs import Execute, Memory, Progress
+from auditor.wall.process import apart
 
 SQLITE = "sqlite:///"
 
@@ -39,8 +39,12 @@ class Request:
     policy: str | None = None
 
 
-def audit(request: Request, progress: Progress) -> tuple[ModelVersion, Document]:
+def audit(
+    request: Request, progress: Progress, execute: Execute = apart
+) -> tuple[ModelVersion, Document]:
     """Audit one version now: which one the reference named, and its audit document.
+
+    It is read and measured in a process of its own, unless `execute` says otherwise.
 
     Raises
     ------
@@ -49,16 +53,17 @@ def audit(request: Request, progress: Progress) -> tuple[ModelVersion, Document]
         was asked for holds nothing to compare with.
     SourceError
         If its files cannot be had.
+    WorkerError
+        If the process that reads and measures ends before it is done.
     """
     config = request.config
     named = find(request.ref, config)
     policy = load_policy(config.policy if request.policy is None else request.policy)
     with existing_ledger(config) as ledger:
-        examiner = Examiner(bench(config, _memory(config), progress), policy, now)
+        examine = examiner(config, policy, _memory(config), progress, execute).examine
         chosen = _chosen(request, named, ledger)
-        with opened(named.files(), named.version.uri) as inventory:
-            trend = ledger.trend(named.version, TREND) if ledger else ()
-            found = examiner.examine(named.version, inventory, chosen, trend)
+        trend = ledger.trend(named.version, TREND) if ledger else ()
+        found = examine(named.version, named.files(), chosen, trend)
     if request.baseline not in {None, "none"} and found.comparison is None:
         raise UsageError(
             f"baseline {request.baseline}: no matrix could be read from it, so there is nothing "

@@ -17,6 +17,7 @@ from auditor.errors import LedgerError, SinkError, UsageError
 from auditor.measuring import station
 from auditor.memory import files
 from auditor.pipeline import LEASE, MAX_ATTEMPTS, App, Outcome, once, sweep
+from auditor.wall.process import here
 from auditor.weights import tensors
 from auditor.weights.tensors import decode
 from tests import models
@@ -33,7 +34,7 @@ def root(tmp_path):
 
 def run(root, **changed):
     """One run as ``auditor once`` makes it."""
-    with assemble(load(models.config(root, **changed))) as app:
+    with assemble(load(models.config(root, **changed)), execute=here) as app:
         return once(app)
 
 
@@ -116,7 +117,7 @@ def test_a_version_without_weights_is_tried_again_and_then_quarantined_with_an_a
     readme.write_text("soon")
     models.date(readme, day=1)
     write(root / "models/net/2", weights(), day=2)
-    with assemble(load(models.config(root))) as app:
+    with assemble(load(models.config(root)), execute=here) as app:
         first = once(app)
         assert (len(first.attempts), first.audited) == (1, [])  # it holds up the later version
         for hours in range(1, MAX_ATTEMPTS):
@@ -140,7 +141,7 @@ def test_history_says_how_far_back_a_new_model_is_audited_and_backfill_goes_furt
         write(root / f"models/net/{number}", weights(number), day=number)
     sources = "[{kind: folder, root: models, history: 1, settle: 0}]"
     assert list(verdicts(run(root, sources=sources))) == ["4"]
-    with assemble(load(models.config(root, sources=sources))) as app:
+    with assemble(load(models.config(root, sources=sources)), execute=here) as app:
         estimate, nothing = backfill(app, "folder", None, 2, dry_run=True)
         _, outcome = backfill(app, "folder", None, 2, dry_run=False)
         with pytest.raises(UsageError, match="no source hub; there are: folder"):
@@ -177,7 +178,7 @@ class Flaky:
 )
 def test_a_broken_sink_gets_its_audit_later_alone_and_once(root, error, reason):
     write(root / "models/net/1", weights(), day=1)
-    with assemble(load(models.config(root))) as plain:
+    with assemble(load(models.config(root)), execute=here) as plain:
         flaky = Flaky(error)
         app = replace(plain, sinks={**plain.sinks, "flaky": flaky})
         outcome = once(app)
@@ -231,7 +232,7 @@ def test_where_the_baselines_files_are_gone_stored_spectra_remain(root):
 
 def test_a_version_of_a_process_that_died_is_taken_up_again(root):
     write(root / "models/net/1", weights(), day=1)
-    with assemble(load(models.config(root))) as app:
+    with assemble(load(models.config(root)), execute=here) as app:
         seen = [found.version for found in app.sources["folder"].changes(None)]
         app.ledger.note("folder", seen, None, None, app.clock())
         dead = f"{app.owner.partition(':')[0]}:{os.getpid()}:1.00"  # our number, another start
@@ -242,7 +243,7 @@ def test_a_version_of_a_process_that_died_is_taken_up_again(root):
 def test_versions_of_a_source_no_longer_configured_wait(root):
     write(root / "models/net/1", weights(), day=1)
     write(root / "others/net/1", weights(3), day=1)
-    with assemble(load(models.config(root))) as app:
+    with assemble(load(models.config(root)), execute=here) as app:
         seen = [found.version for found in app.sources["folder"].changes(None)]
         app.ledger.note("folder", seen, None, None, app.clock())
     other = "[{kind: folder, root: others, name: other, settle: 0}]"
@@ -267,13 +268,13 @@ def test_a_bug_ends_one_versions_audit_and_not_the_run(root, monkeypatch, caplog
 
 def test_a_long_audit_keeps_its_claim(root):
     write(root / "models/net/1", weights(), day=1)
-    with assemble(load(models.config(root))) as plain:
+    with assemble(load(models.config(root)), execute=here) as plain:
         at = [plain.clock()]
         app = replace(plain, clock=lambda: at[0])
         sweep(app, Outcome())
         claim = app.ledger.claim(at[0], lease=LEASE, owner="me")
         assert claim is not None
-        progress = pipeline.beating(claim.version, app).bench.progress
+        progress = pipeline.beating(claim.version, app).progress
         for layer in range(6):
             at[0] += LEASE / 3
             progress(layer, 6, "fc")
@@ -290,7 +291,7 @@ def test_a_full_disk_ends_the_run_and_is_no_versions_fault(root, monkeypatch):
         patch.setattr(files, "_write", full)
         with pytest.raises(LedgerError, match="No space left on device"):
             run(root)
-    with assemble(load(models.config(root))) as app:
+    with assemble(load(models.config(root)), execute=here) as app:
         assert app.ledger.states()["pending"] == 1
         assert app.ledger.problems() == []
     assert verdicts(run(root)) == {"1": "PASS"}

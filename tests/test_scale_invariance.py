@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from auditor.examining import Examiner
-from auditor.given import inventory_of
-from auditor.measuring import Bench
+from auditor.given import examined
 from auditor.memory import Passing
 from auditor.policy import preset
 from auditor.records import Audit, LayerRecord, ModelVersion, Settings, Verdict, VersionId
+from auditor.wall.jobs import Terms, quiet
+from auditor.wall.process import here
 from tests import models
 from tests.parity.models import trained
 
@@ -31,11 +32,12 @@ EXPONENTS = ("alpha", "alpha_lo", "alpha_hi", "alpha_hill", "sigma", "D", "pl_pv
 
 def audit(state: State, policy: str = "strict") -> Audit:
     """The audit of a state dict, without a baseline."""
-    bench = Bench(Passing(), Settings(detX=True), budget=2**30)
-    examiner = Examiner(bench, preset(policy), clock=lambda: NOW)
+    terms = Terms(settings=Settings(detX=True), memory=2**30)
+    examiner = Examiner(
+        terms, preset(policy), lambda: NOW, Passing(), quiet, here, ranged=lambda _: False
+    )
     version = ModelVersion(VersionId("test", "net", "1"), NOW, uri="net", location="net")
-    with inventory_of(state) as inventory:
-        return examiner.examine(version, inventory, None)
+    return examiner.judged(version, examined(state, None, terms, quiet), None, NOW)
 
 
 def times(state: State, scale: float) -> State:

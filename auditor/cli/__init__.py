@@ -14,9 +14,10 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageErro
 from auditor import __version__
 from auditor.cli import auditing, comparing, deciding, inspecting, setting_up, watching
 from auditor.cli.common import OneLine, out, prepare_streams, printable
-from auditor.errors import AuditorError, ConfigError
+from auditor.errors import AuditorError, ConfigError, WorkerError
 
 USAGE = 2
+INCOMPLETE = 3
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -55,7 +56,10 @@ def _options(
 
 
 def main() -> None:
-    """Run a command; whatever goes wrong on purpose is one line on stderr and exit code 2."""
+    """Run a command; whatever goes wrong on purpose is one line on stderr and exit code 2.
+
+    Or 3, where a version was there and the process that read it ended early.
+    """
     prepare_streams()
     sys.exit(run(sys.argv[1:]))
 
@@ -66,7 +70,7 @@ def run(arguments: list[str]) -> int:
         code: object = app(arguments, standalone_mode=False, prog_name="auditor")
     except (AuditorError, ClickException) as error:
         sys.stderr.write(_line(error) + "\n")
-        return USAGE
+        return INCOMPLETE if isinstance(error, WorkerError) else USAGE
     except typer.Exit as end:
         code = end.exit_code
     except (typer.Abort, KeyboardInterrupt):

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from auditor.config import Config
-    from auditor.measuring import Progress
+    from auditor.wall.jobs import Progress
 
 DEFAULT = Path("config.yaml")
 
@@ -83,7 +83,7 @@ def chosen_formats(text: str) -> tuple[str, ...]:
 def progress(what: str) -> Iterator["Progress"]:
     """Show progress on a terminal's stderr; nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
-        from auditor.measuring import quiet
+        from auditor.wall.jobs import quiet
 
         yield quiet
         return

@@ -204,7 +204,7 @@ def _table_of_layers(found: "Distances", columns: Sequence[str]) -> None:
     _list("only in B", found.added)
     _list("not compared, for one of them is not finite or not readable", found.uncompared)
     if found.comparison.note:
-        out(printable(f"A {found.comparison.note}", 1000))
+        out(printable(f"A: {found.comparison.note}", 1000))
     for failure in found.analysis.reading.failures:
         out(printable(f"B cannot be read whole: {failure.name}: {failure.reason}", 1000))
 

@@ -17,7 +17,7 @@ from pydantic import (
 
 from auditor.config.options import Options
 from auditor.config.section import Section
-from auditor.config.units import size
+from auditor.config.units import duration, size
 from auditor.plugins.building import Room, kinds
 from auditor.plugins.place import Place, unknown
 from auditor.plugins.settings import from_folder, located
@@ -121,6 +121,11 @@ Workers = Annotated[
     BeforeValidator(_or_auto(_workers)),
     WithJsonSchema({"anyOf": [AUTO, {"type": "integer", "minimum": 1}]}),
 ]
+Wall = Annotated[
+    Literal["auto"] | float,
+    BeforeValidator(_or_auto(duration)),
+    WithJsonSchema({"anyOf": [AUTO, {"type": "string"}]}),
+]
 Size = Annotated[int, BeforeValidator(size), WithJsonSchema({"type": ["integer", "string"]})]
 Folder = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
 Selector = Annotated[str, BeforeValidator(_selector)]
@@ -137,6 +142,10 @@ class Limits(Section):
     )
     cache: Size = Field(
         default=20 * 1024**3, description="Bytes of measurements and spectra kept, such as 20GiB."
+    )
+    wall: Wall = Field(
+        default="auto",
+        description="Time an audit may take: auto, several times what is planned, or such as 2h.",
     )
     workers: Workers = Field(
         default="auto", description="Layers measured at once: auto, or a number."

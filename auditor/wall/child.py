@@ -122,7 +122,7 @@ class Parent:
 
     def desk(self) -> Desk:
         """What the job asks for."""
-        return Desk(self, self.step, self.is_known, self.build, self.plan)
+        return Desk(self, self.step, self.opened, self.build, self.plan)
 
     def recall(self, key: str) -> Measured | None:
         """What was measured under this key before."""
@@ -144,33 +144,25 @@ class Parent:
         """Say how long measuring may take."""
         self.tell({"say": "plan", "seconds": seconds})
 
-    def is_known(self, reading: Reading) -> bool:
-        """Say what was read; whether that was enough."""
-        text = messages.READING.dump_python(reading)
-        return bool(self.ask({"say": "opened", "reading": text}).head["known"])
+    def opened(self, reading: Reading) -> None:
+        """Say what was read, and wait until the parent knows; it may end the job."""
+        self.ask({"say": "opened", "reading": messages.READING.dump_python(reading)})
 
     def build(self, config: str) -> Mapping[str, Module]:
         """The modules of a model, which is made by a process of the parent's."""
         return messages.MODULES.validate_python(self.ask({"say": "build", "config": config}).head)
 
-    def tell_result(self, found: Examined | None) -> None:
+    def tell_result(self, found: Examined) -> None:
         """Say what the job came to, in parts of a bounded size."""
-        comparison = None
-        if found is not None:
-            for layer in found.layers:
-                self._found(layers=messages.LAYERS.dump_python((layer,)))
-            for skips in _batches(found.skipped):
-                self._found(skipped=messages.SKIPPED.dump_python(skips))
-            comparison = found.comparison
+        for layer in found.layers:
+            self._found(layers=messages.LAYERS.dump_python((layer,)))
+        for skips in _batches(found.skipped):
+            self._found(skipped=messages.SKIPPED.dump_python(skips))
+        comparison = found.comparison
         for change in comparison.layers if comparison else ():
             self._found(changes=messages.CHANGES.dump_python((change,)))
-        self.tell(
-            {
-                "say": "done",
-                "measured": found is not None,
-                "comparison": None if comparison is None else messages.paired(comparison),
-            }
-        )
+        paired = None if comparison is None else messages.paired(comparison)
+        self.tell({"say": "done", "comparison": paired})
 
     def _found(self, **part: object) -> None:
         self.tell({"say": "found", **part})

@@ -90,18 +90,17 @@ class Desk:
 
     memory: Memory
     progress: Progress
-    is_known: Callable[[Reading], bool]  # whether these weights need not be measured again
+    opened: Callable[[Reading], None]  # told what was read; what it raises ends the job
     build: Callable[[str], Mapping[str, Module]]  # modules of the model a config.json describes
     plan: Callable[[float], None]  # told how many seconds measuring may take
 
 
-def nothing_known(reading: Reading) -> bool:  # noqa: ARG001 - as `Desk.is_known` is called
-    """Every version is measured."""
-    return False
+def any_weights(reading: Reading) -> None:
+    """Let every version be measured."""
 
 
 def at_leisure(seconds: float) -> None:
     """Let measuring take the time it takes."""
 
 
-Execute = Callable[[Job, Desk], Examined | None]  # None: its weights were known
+Execute = Callable[[Job, Desk], Examined]

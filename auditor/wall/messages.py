@@ -123,7 +123,7 @@ class Plan(Message):
 
 
 class Opened(Message):
-    """All files are open, and this was read. Tell me whether the weights are known."""
+    """All files are open, and this was read. Tell me to go on."""
 
     say: Literal["opened"]
     reading: dict[str, Any]
@@ -139,10 +139,9 @@ class Found(Message):
 
 
 class Done(Message):
-    """That was all; nothing was measured where the weights are known."""
+    """That was all."""
 
     say: Literal["done"]
-    measured: bool
     comparison: dict[str, Any] | None
 
 

@@ -99,8 +99,8 @@ class Child:
         self._process.wait()
         self._stack.close()
 
-    def run(self, job: "Job", desk: "Desk") -> "Examined | None":
-        """Do a job; None where the desk knows its weights already.
+    def run(self, job: "Job", desk: "Desk") -> "Examined":
+        """Do a job.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class Child:
             office = Office(job, desk, self._channel, stack)
             try:
                 self._channel.send(sending.of_job(job))
-                self._serve(office, job)
+                return self._serve(office, job)
             except ClosedError as error:
                 raise WorkerError(self._ended(office)) from error
             except SilentError as error:
@@ -128,16 +128,15 @@ class Child:
                     f"the process that read {job.where} sent {error}, and was ended; nothing it "
                     "said is used: the files may have broken into it"
                 ) from error
-            return office.result
 
-    def _serve(self, office: "Office", job: "Job") -> None:
+    def _serve(self, office: "Office", job: "Job") -> "Examined":
         """Answer until the job is done; only the time the child itself takes is counted."""
         size = sum(file.size for file in job.files)
         size += sum(file.size for file in job.against.files) if job.against else 0
         left, planned = LEAST_WALL + size / OPENING, False
         if job.terms.wall is not None:
             left = job.terms.wall
-        while not office.finished:
+        while office.result is None:
             start = time.monotonic()
             try:
                 frame = self._channel.receive(max(0.0, min(self.silence, left)))
@@ -151,6 +150,7 @@ class Child:
             if office.plan is not None and not planned:
                 planned = True
                 left = left if job.terms.wall else min(LEAST_WALL + office.plan, MOST_WALL)
+        return office.result
 
     def _ended(self, office: "Office") -> str:
         """How the process came to its end."""
@@ -184,13 +184,13 @@ class Child:
         return f": {last[:300]!r}" if last else ""
 
 
-def apart(job: "Job", desk: "Desk") -> "Examined | None":
+def apart(job: "Job", desk: "Desk") -> "Examined":
     """Do a job in a child of its own; as `Child.run`."""
     with Child() as child:
         return child.run(job, desk)
 
 
-def here(job: "Job", desk: "Desk") -> "Examined | None":
+def here(job: "Job", desk: "Desk") -> "Examined":
     """Do a job in this process, without a wall; as `auditor.wall.working.work`."""
     from auditor.wall.working import work  # noqa: PLC0415 - scipy takes half a second
 

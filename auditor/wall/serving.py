@@ -36,7 +36,6 @@ class Office:
     stack: ExitStack  # closes what is opened for the child
     at: str = "it began"  # the last that is known of the child
     plan: float | None = None  # seconds it says that measuring takes; None: files are opened
-    finished: bool = False
     result: Examined | None = None
     _reading: Reading | None = None
     _layers: list[LayerRecord] = field(default_factory=list)
@@ -145,7 +144,8 @@ class Office:
             raise ForgedError("files that are opened a second time")
         self._reading = messages.record(messages.READING, said.reading)
         self.at = "its files were opened"
-        self.channel.send({"known": self.desk.is_known(self._reading)})
+        self.desk.opened(self._reading)
+        self.channel.send({})
 
     def _found(self, said: messages.Found, _: Frame) -> None:
         self._layers += messages.record(messages.LAYERS, said.layers)
@@ -155,12 +155,9 @@ class Office:
     def _done(self, said: messages.Done, _: Frame) -> None:
         if self._reading is None:
             raise ForgedError("a result without files")
-        self.finished = True
-        if said.measured:
-            comparison = self._compared(said.comparison)
-            self.result = Examined(
-                self._reading, tuple(self._layers), tuple(self._skipped), comparison
-            )
+        comparison = self._compared(said.comparison)
+        layers, skipped = tuple(self._layers), tuple(self._skipped)
+        self.result = Examined(self._reading, layers, skipped, comparison)
 
     def _compared(self, value: dict[str, Any] | None) -> Comparison | None:
         """The comparison with the baseline that the job names, which is not the child's to say."""

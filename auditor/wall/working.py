@@ -1,16 +1,16 @@
 """A job done: files opened, tensors measured, held against the baseline's."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from auditor.errors import SourceError, UsageError
 from auditor.estimates import Speed, seconds
 from auditor.executors.gpu import eigensolver
 from auditor.measuring import Baseline, Bench, measure_version
-from auditor.records import Reading
-from auditor.wall.jobs import Against, Desk, Examined, Job
-from auditor.weights import Tensor, opened
+from auditor.records import LayerRecord, ModelVersion, Reading
+from auditor.wall.jobs import Against, Desk, Examined, Job, Terms
+from auditor.weights import Inventory, Tensor, opened
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +19,8 @@ FITS = 10.0  # seconds for the costlier fits of a layer
 TIMES = 4.0  # what is planned may take, and for other programs that keep the machine busy
 
 
-def work(job: Job, desk: Desk) -> Examined | None:
-    """Read and measure in this process; None where the desk knows the weights already.
+def work(job: Job, desk: Desk) -> Examined:
+    """Read and measure in this process.
 
     Raises
     ------
@@ -30,8 +30,30 @@ def work(job: Job, desk: Desk) -> Examined | None:
     SourceError
         If a file cannot be fetched.
     """
-    terms = job.terms
-    bench = Bench(
+    bench = _bench(job.terms, desk)
+    with opened(job.files, job.where, ranged=job.ranged) as inventory:
+        desk.opened(inventory.reading)
+        desk.plan(patience(inventory.tensors, job))
+        with _opened(job.against) as baseline:
+            return _examined(inventory, baseline, bench)
+
+
+def measured(
+    inventory: Inventory, before: tuple[ModelVersion, Inventory] | None, terms: Terms, desk: Desk
+) -> Examined:
+    """Measure, in this process, what is open already, against what is.
+
+    Raises
+    ------
+    UsageError
+        As `work`.
+    """
+    baseline = None if before is None else _as_baseline(*before, layers={})
+    return _examined(inventory, baseline, _bench(terms, desk))
+
+
+def _bench(terms: Terms, desk: Desk) -> Bench:
+    return Bench(
         memory=desk.memory,
         settings=terms.settings,
         budget=terms.memory,
@@ -41,13 +63,12 @@ def work(job: Job, desk: Desk) -> Examined | None:
         build=desk.build,
         time_budget=terms.time_budget,
     )
-    with opened(job.files, job.where, ranged=job.ranged) as inventory:
-        if desk.is_known(inventory.reading):
-            return None
-        desk.plan(patience(inventory.tensors, job))
-        with _opened(job.against) as baseline:
-            found = measure_version(inventory, baseline, bench)
-        return Examined(inventory.reading, found.layers, found.skipped, found.comparison)
+
+
+def _examined(inventory: Inventory, baseline: Baseline | None, bench: Bench) -> Examined:
+    """With nothing to compare, there is no comparing, and no verdict may say there was."""
+    found = measure_version(inventory, baseline if baseline and baseline.shapes else None, bench)
+    return Examined(inventory.reading, found.layers, found.skipped, found.comparison)
 
 
 def patience(tensors: Iterable[Tensor], job: Job) -> float:
@@ -59,14 +80,9 @@ def patience(tensors: Iterable[Tensor], job: Job) -> float:
 
 @contextmanager
 def _opened(against: Against | None) -> Iterator[Baseline | None]:
-    """The baseline's tensors; its stored layers where its files cannot be had any more.
-
-    None where neither has a matrix: with nothing there is no comparing, and no verdict may
-    say that there was.
-    """
+    """The baseline's tensors; its stored layers where its files cannot be had any more."""
     with ExitStack() as stack:
-        found = _baseline(against, stack) if against else None
-        yield found if found and found.shapes else None
+        yield _baseline(against, stack) if against else None
 
 
 def _baseline(against: Against, stack: ExitStack) -> Baseline:
@@ -82,6 +98,12 @@ def _baseline(against: Against, stack: ExitStack) -> Baseline:
             raise
         log.warning("%s", error, extra={"event": "baseline.unavailable"})
         return Baseline(version, {}, layers, _unavailable(against, str(error)))
+    return _as_baseline(version, found, layers)
+
+
+def _as_baseline(
+    version: ModelVersion, found: Inventory, layers: Mapping[str, LayerRecord]
+) -> Baseline:
     tensors = {tensor.name: tensor for tensor in found.tensors}
     return Baseline(version, tensors, layers, _unread(found.reading), found.configs)
 
