@@ -92,8 +92,6 @@ UNSUPPORTED = {
     "model.onnx": b"\x08\x07\x12\x07pytorch",
     "saved_model.pb": b"\x08\x01",
     "flax_model.msgpack": b"\x81\xa1",
-    "weights.npz": b"PK\x03\x04" + bytes(60),
-    "array.npy": b"\x93NUMPY\x01\x00",
 }
 
 
