@@ -9,6 +9,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
@@ -164,7 +165,9 @@ class Windows(io.RawIOBase):
             self._width = min(2 * self._width, LARGEST) if forward else SMALLEST
             self._width = max(self._width, min(need, LARGEST))
             found = self._new(offset, self._width)
-            self._keep(found)
+            self._edge = found.start
+        if found.start == self._edge:
+            self._edge = found.end
         self._look_ahead(found)
         return found
 
@@ -179,14 +182,7 @@ class Windows(io.RawIOBase):
             return None
         ahead.thread.join()
         self._ahead = None
-        if ahead.window is not None:
-            self._keep(ahead.window)
-        return ahead.window
-
-    def _keep(self, window: Window) -> None:
-        self._edge = window.end
-        shelf = self._small if len(window.data) < STREAMING else self._large
-        shelf.put(id(self), window)
+        return self._kept(offset)
 
     def _look_ahead(self, last: Window) -> None:
         """Fetch what comes after the newest window, while somebody reads on in it."""
@@ -206,24 +202,24 @@ class Windows(io.RawIOBase):
             )
         with self._counting:
             self._fetched += count
-        return Window(start, data)
+        window = Window(start, data)
+        shelf = self._small if count < STREAMING else self._large
+        shelf.put(id(self), window)
+        return window
 
 
 class _Ahead:
-    """A window on its way; where it cannot be fetched the reader asks again, and is told."""
+    """A window on its way to a shelf; one that fails is asked for again by who needs it."""
 
-    def __init__(self, start: int, end: int, new: Callable[[int, int], Window]) -> None:
+    def __init__(self, start: int, end: int, fetch: Callable[[int, int], object]) -> None:
         self.start, self.end = start, end
-        self.window: Window | None = None
-        self._new = new
+        self._fetch = fetch
         self.thread = threading.Thread(target=self._run, name="window-ahead", daemon=True)
         self.thread.start()
 
     def _run(self) -> None:
-        try:
-            self.window = self._new(self.start, self.end - self.start)
-        except (SourceError, OSError):
-            self.window = None
+        with suppress(SourceError, OSError):
+            self._fetch(self.start, self.end - self.start)
 
 
 def windowed(fetch: Fetch, size: int, shelf: Shelf, name: str) -> BinaryIO:
