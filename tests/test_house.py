@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "auditor"
 FILES = sorted(path for path in ROOT.rglob("*.py") if "migrations" not in path.parts)
 
 FLOORS = [  # a file may import from its own floor's rooms and from floors above it in this list
-    {"records", "errors", "naming"},
+    {"records", "errors", "naming", "amounts"},
     {"spectral"},
     {"metrics", "checks", "changes", "transforms", "correlation", "audit", "policy"}
     | {"document", "stored", "schema"},
@@ -27,6 +27,7 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
 PURE = {
     "records",
     "naming",
+    "amounts",
     "spectral",
     "metrics",
     "checks",

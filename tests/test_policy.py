@@ -10,6 +10,7 @@ from auditor import checks
 from auditor.checks.base import Case, name_of
 from auditor.policy import Before, Judgement, Policy, gates, judge, preset
 from auditor.records import (
+    UNTIMELY,
     Comparison,
     FileFailure,
     Finding,
@@ -83,6 +84,20 @@ def test_strict_wants_a_baseline():
 )
 def test_what_could_not_be_checked_is_incomplete_and_never_green(case):
     assert verdict(HEALTHY, policy="observe", **case) is Verdict.INCOMPLETE
+
+
+def test_what_time_left_out_is_incomplete_at_any_coverage():
+    late = Skip("x", (3, 2), f"{UNTIMELY} of 10 min", "float32", read=False)
+    bias = Skip("b", (3,), f"{UNTIMELY} of 10 min", "float32", read=False)
+    found = judged(Case((HEALTHY,), skipped=(late, bias)), preset("observe"))
+    assert found.verdict is Verdict.INCOMPLETE
+    assert found.reason == (
+        "99.9% of 131,078 parameters of matrices were read; "
+        "2 tensors not measured within the time budget of 10 min"
+    )
+    row = next(row for row in found.gate if "lack of time" in row.condition)
+    assert (row.value, row.passed) == (2.0, False)
+    assert "lack of time" not in str(judged(Case((HEALTHY,)), preset("observe")).gate)
 
 
 def test_a_model_without_any_matrix_is_incomplete():

@@ -1,6 +1,7 @@
 """Jobs on threads, as many at once as cores and memory allow."""
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ class Job(Generic[T]):
     work: Callable[[], T]
     bytes: int
     effort: float = 1.0  # in any unit
+    seconds: float = 0.0  # an estimate; counts where there is a deadline
+    late: Callable[[], T] | None = None  # what it comes to if there is no time for it
 
 
 def cores() -> int:
@@ -25,8 +28,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(jobs: Sequence[Job[T]], *, budget: int, workers: int | None = None) -> Iterator[T]:
-    """Yield the results of `jobs` in the order they finish; the longest start first.
+def run(
+    jobs: Sequence[Job[T]],
+    *,
+    budget: int,
+    workers: int | None = None,
+    deadline: float | None = None,
+) -> Iterator[T]:
+    """Yield the results of `jobs` in the order they finish; they start in the given order.
 
     A job starts when the bytes of all running jobs stay within `budget`; one that alone
     exceeds it runs alone. LAPACK releases the interpreter lock, so threads do run side by
@@ -39,14 +48,16 @@ def run(jobs: Sequence[Job[T]], *, budget: int, workers: int | None = None) -> I
     Parameters
     ----------
     jobs
-        In any order.
+        The longest first finish soonest.
     budget
         Bytes.
     workers
         The most threads; by default one per core.
+    deadline
+        On the clock `time.monotonic`. A job that would end later is not started, and its
+        `late` is yielded instead.
     """
-    ordered = sorted(jobs, key=lambda job: job.effort, reverse=True)
-    count = min(workers or cores(), _side_by_side(ordered, budget))
+    count = min(workers or cores(), _side_by_side(jobs, budget))
     blas = ThreadpoolController().select(user_api="blas")
     most = max((library.num_threads for library in blas.lib_controllers), default=1)
     with (
@@ -54,12 +65,15 @@ def run(jobs: Sequence[Job[T]], *, budget: int, workers: int | None = None) -> I
         ThreadPoolExecutor(count, thread_name_prefix="layer") as pool,
     ):
         running: dict[Future[T], int] = {}
-        waiting = iter(ordered)
+        waiting = iter(jobs)
         job = next(waiting, None)
         try:
             while job or running:
                 while job and len(running) < count and _fits(job, running, budget):
-                    running[pool.submit(job.work)] = job.bytes
+                    if job.late and _ends_after(deadline, job):
+                        yield job.late()
+                    else:
+                        running[pool.submit(job.work)] = job.bytes
                     job = next(waiting, None)
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     del running[future]
@@ -68,12 +82,16 @@ def run(jobs: Sequence[Job[T]], *, budget: int, workers: int | None = None) -> I
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _side_by_side(ordered: Sequence[Job[T]], budget: int) -> int:
+def _ends_after(deadline: float | None, job: Job[T]) -> bool:
+    return deadline is not None and time.monotonic() + job.seconds > deadline
+
+
+def _side_by_side(jobs: Sequence[Job[T]], budget: int) -> int:
     """How many jobs at once leave no core idle for long, from 1 up."""
-    if not ordered:
+    if not jobs:
         return 1
-    longest = ordered[0]
-    as_long = sum(job.effort for job in ordered) / longest.effort if longest.effort else 1.0
+    longest = max(jobs, key=lambda job: job.effort)
+    as_long = sum(job.effort for job in jobs) / longest.effort if longest.effort else 1.0
     return max(1, min(round(as_long), budget // max(longest.bytes, 1)))
 
 

@@ -44,7 +44,8 @@ def measure_version(inventory: Inventory, baseline: Baseline | None, bench: Benc
     """Measure every tensor of `inventory`, and its distance to the baseline's, if there is one.
 
     Layers come in model order: that of the architecture where a configuration tells it, else
-    embeddings, blocks by number, head.
+    embeddings, blocks by number, head. What does not fit into the bench's memory or time is
+    skipped, as not read.
 
     Raises
     ------
@@ -59,7 +60,8 @@ def measure_version(inventory: Inventory, baseline: Baseline | None, bench: Benc
     if inventory.tensors and not wanted:
         raise UsageError(no_match([tensor.name for tensor in inventory.tensors], patterns))
     verified = frozenset(file.name for file in inventory.reading.files if file.verified)
-    found = Station(bench, architecture, verified, others).outcomes(wanted)
+    places = {tensor.name: place for place, tensor in enumerate(inventory.tensors)}
+    found = Station(bench, architecture, verified, others, places).outcomes(wanted)
     outcomes = [_unless_tied(outcome, found, architecture) for outcome in found]
     layers = [layer for outcome in outcomes for layer in outcome.layers]
     skipped = (

@@ -2,22 +2,25 @@
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 
 from auditor import METRIC_SET
+from auditor.amounts import as_size, as_time
 from auditor.architecture import Architecture
 from auditor.audit import measure
 from auditor.changes import Sides, change
 from auditor.errors import WeightsError
-from auditor.estimates import effort, peak_bytes
+from auditor.estimates import Speed, effort, peak_bytes, seconds, speed
 from auditor.executors.threads import Job, run
 from auditor.measuring.bench import Bench
 from auditor.measuring.pairing import Others, Outcome, moved
 from auditor.measuring.unit import Read, Unit
 from auditor.records import (
+    UNTIMELY,
     FloatArray,
     Layer,
     LayerChange,
@@ -59,27 +62,74 @@ class Station:
     architecture: Architecture
     verified: frozenset[str]  # files whose digest was checked or computed
     others: Others | None
+    places: Mapping[str, int]  # of every tensor, counted through the files
 
     def outcomes(self, wanted: Sequence[Unit]) -> list[Outcome]:
-        """Every unit measured and compared, in model order whatever order they finished in."""
+        """Every unit measured and compared, in model order whatever order they finished in.
+
+        A unit that needs more memory than there is, or more time than is left, is not
+        started: its tensors are skipped, as not read.
+        """
+        start = time.monotonic()
         named = {unit.name: unit for unit in wanted}
         names = order(named, self.architecture.positions)
+        found = {unit.name: out for unit in wanted if (out := self._too_large(unit))}
+        limit = self.bench.time_budget
+        rate = None if limit is None else speed(self.bench.solve)
         jobs = [
-            Job(
-                work=partial(self._outcome, index, named[name]),
-                bytes=self._bytes(named[name]),
-                effort=effort(named[name].like),
-            )
+            self._job(index, named[name], rate)
             for index, name in enumerate(names)
+            if name not in found
         ]
-        found: dict[str, Outcome] = {}
-        for outcome in run(jobs, budget=self.bench.budget, workers=self.bench.workers):
+        for outcome in run(
+            [job for _, job in sorted(jobs, key=lambda pair: pair[0])],
+            budget=self.bench.budget,
+            workers=self.bench.workers,
+            deadline=None if limit is None else start + limit,
+        ):
             found[outcome.unit.name] = outcome
-            self.bench.progress(len(found), len(jobs), outcome.unit.name)
+            self.bench.progress(len(found), len(names), outcome.unit.name)
         return [found[name] for name in names]
 
+    def _too_large(self, unit: Unit) -> Outcome | None:
+        """That it does not fit into memory, if it does not."""
+        if (needed := self._bytes(unit)) <= self.bench.budget:
+            return None
+        limit = as_size(self.bench.budget)
+        reason = f"needs {as_size(needed)} to be measured, limits.memory is {limit}; raise it"
+        return Outcome(unit, "", (), unit.unread(reason))
+
+    def _job(self, index: int, unit: Unit, rate: Speed | None) -> tuple[float, Job[Outcome]]:
+        """The work on a unit, and what jobs are sorted by.
+
+        The longest start first, so that no core is idle in the end; with a limit of time
+        those that have most parameters for it; and what is fetched in parts comes in the
+        order of its file.
+        """
+        taken = 0.0
+        place = -effort(unit.like)
+        if rate is not None:
+            taken = seconds(unit.like, self.bench.settings, rate, pair=self._is_pair(unit))
+            place = -(unit.values or math.prod(unit.shape)) / max(taken, 1e-9)
+        elif not unit.files <= self.verified:
+            place = float(self.places.get(unit.tensors[0].name, 0))
+        return place, Job(
+            work=partial(self._outcome, index, unit),
+            bytes=self._bytes(unit),
+            effort=effort(unit.like),
+            seconds=taken,
+            late=partial(self._untimely, unit),
+        )
+
+    def _untimely(self, unit: Unit) -> Outcome:
+        reason = f"{UNTIMELY} of {as_time(self.bench.time_budget or 0.0)}"
+        return Outcome(unit, "", (), unit.unread(reason))
+
+    def _is_pair(self, unit: Unit) -> bool:
+        return bool(self.others and self.others.unit(unit))
+
     def _bytes(self, unit: Unit) -> int:
-        is_pair = bool(self.others and self.others.unit(unit))
+        is_pair = self._is_pair(unit)
         products = 16 * math.prod(unit.shape) if is_pair and unit.values else 0
         return peak_bytes(unit.like, self.bench.settings, pair=is_pair) + products
 

@@ -47,8 +47,9 @@ def judge(
 
     A version is BLOCK when a condition of level error fails on findings that are new or
     were never accepted, and not waived, INCOMPLETE when less than `MIN_COVERAGE` of its
-    matrices was read or a file cannot be parsed, REVIEW when a condition of level warn
-    fails, else PASS; in that precedence. No waiver makes up for what was not read.
+    matrices was read, a file cannot be parsed or a time budget left something out, REVIEW
+    when a condition of level warn fails, else PASS; in that precedence. No waiver makes up
+    for what was not read.
 
     Parameters
     ----------
@@ -176,6 +177,7 @@ def _conditions(
 
 
 COVERAGE = "Share of the matrices' parameters that was read and checked"
+TIMELY = "Tensors that were left out for lack of time"
 PARSED = "Weight files that cannot be parsed, or that run code when loaded"
 BASELINE = "A baseline to compare with"
 
@@ -185,10 +187,17 @@ def _general(case: Case, policy: Policy) -> Iterable[Condition]:
     share = share_read(case.layers, case.skipped)
     bad = len(_unparsed(case.reading))
     yield Condition(COVERAGE, ERROR, MIN_COVERAGE, share, None, passed=share >= MIN_COVERAGE)
+    if late := _left_out(case):
+        yield Condition(TIMELY, ERROR, 0.0, float(late), None, passed=False)
     yield Condition(PARSED, ERROR, 0.0, float(bad), None, passed=bad == 0)
     if policy.baseline != OFF:
         has = case.comparison is not None
         yield Condition(BASELINE, policy.baseline, 1.0, float(has), None, passed=has)
+
+
+def _left_out(case: Case) -> int:
+    """Tensors that a time budget left no time for."""
+    return sum(skip.is_untimely for skip in case.skipped)
 
 
 def _unparsed(reading: Reading) -> set[str]:
@@ -198,7 +207,7 @@ def _unparsed(reading: Reading) -> set[str]:
 
 
 def _verdict(gate: Sequence[Condition]) -> Verdict:
-    about_audit = {COVERAGE, PARSED}
+    about_audit = {COVERAGE, PARSED, TIMELY}
     failed = [row for row in gate if not row.passed]
     if any(row.level == ERROR and row.condition not in about_audit for row in failed):
         return Verdict.BLOCK
@@ -252,8 +261,17 @@ def _incomplete(case: Case) -> str:
         return f"{failure.name} cannot be used: {failure.reason}"
     if unsafe := sorted(_unparsed(case.reading)):
         return f"{unsafe[0]} asks to run code when loaded, so what was read may not be what loads"
+    return _uncovered(case)
+
+
+def _uncovered(case: Case) -> str:
+    """How much of the matrices was read, and why not the rest."""
     read, total = coverage(case.layers, case.skipped)
     if not total:
         return "there is no matrix in its weight files, so there is nothing to measure"
     reason = next((skip.reason for skip in case.skipped if not skip.read), "not read")
+    if late := _left_out(case):
+        share = math.floor(1000.0 * read / total) / 10.0  # never 100 %
+        tensors = f"{late} tensor{'s' * (late > 1)}"
+        return f"{share}% of {total:,} parameters of matrices were read; {tensors} {reason}"
     return f"only {read / total:.1%} of {total:,} parameters of matrices could be read: {reason}"

@@ -25,6 +25,7 @@ from auditor.records.findings import (
 )
 from auditor.records.layers import (
     PARTS,
+    UNTIMELY,
     Comparison,
     FloatArray,
     Histogram,
@@ -50,6 +51,7 @@ from auditor.records.versions import (
 
 __all__ = [
     "PARTS",
+    "UNTIMELY",
     "Audit",
     "Comparison",
     "Condition",

@@ -50,6 +50,7 @@ class Layer:
 
 
 PARTS = ("factor of", "codes of", "scale of", "zero point of", "part of")  # of another layer
+UNTIMELY = "not measured within the time budget"  # a reason, with the budget behind it
 NOT_MATRICES = ("tied to", "integer index", "not selected", *PARTS)  # nothing was left out
 
 
@@ -74,6 +75,11 @@ class Skip:
     def is_matrix(self) -> bool:
         """Whether its parameters count towards how much of the model was looked at."""
         return len(self.shape) >= 2 and not self.reason.startswith(NOT_MATRICES)
+
+    @property
+    def is_untimely(self) -> bool:
+        """Whether it was left out for lack of time."""
+        return self.reason.startswith(UNTIMELY)
 
 
 @dataclass(frozen=True, slots=True)

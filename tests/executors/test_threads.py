@@ -85,8 +85,24 @@ def blas_threads() -> int:
     return max(int(p["num_threads"]) for p in threadpool_info() if p["user_api"] == "blas")
 
 
-def test_the_longest_job_starts_first():
-    assert started([1.0, 3.0, 2.0], workers=1)[0] == [3.0, 2.0, 1.0]
+def test_jobs_start_in_the_given_order():
+    assert started([1.0, 3.0, 2.0], workers=1)[0] == [1.0, 3.0, 2.0]
+
+
+def test_what_would_end_after_the_deadline_is_not_started():
+    def job(name: str, seconds: float) -> Job[str]:
+        return Job(lambda: name, 1, seconds=seconds, late=lambda: f"no {name}")
+
+    jobs = [job("long", 3600.0), job("short", 0.0), job("longer", 7200.0)]
+    in_an_hour = time.monotonic() + 1800.0
+    found = set(run(jobs, budget=10, workers=1, deadline=in_an_hour))
+    assert found == {"no long", "short", "no longer"}
+    assert set(run(jobs, budget=10)) == {"long", "short", "longer"}
+    assert set(run(jobs, budget=10, deadline=0.0)) == {"no long", "no short", "no longer"}
+
+
+def test_a_job_that_has_to_be_done_is_started_after_the_deadline():
+    assert list(run([Job(lambda: 1, 1, seconds=9.0)], budget=1, deadline=0.0)) == [1]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +110,7 @@ def test_the_longest_job_starts_first():
     [
         ([5.0], 1000, 1),
         ([5.0, 1.0, 0.0, 0.0], 1000, 1),
+        ([0.0, 1.0, 5.0], 1000, 1),
         ([5.0] * 9, 19, 1),
         ([5.0] * 9, 1000, 9),
         ([5.0, 4.0, 0.0], 1000, 2),
