@@ -12,7 +12,17 @@ LONGEST_BLOCK = 9  # digits; a longer number is no position of a block
 CONVOLUTIONS = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
 RECURRENT = ("weight_ih", "weight_hh", "weight_hr")  # beginnings of names, as torch has them
 FUSED = frozenset(
-    {"c_attn", "in_proj_weight", "qkv", "qkv_proj", "query_key_value", "to_qkv", "w_pack", "wqkv"}
+    {
+        "attn_qkv",
+        "c_attn",
+        "in_proj_weight",
+        "qkv",
+        "qkv_proj",
+        "query_key_value",
+        "to_qkv",
+        "w_pack",
+        "wqkv",
+    }
 )
 WRAPPERS = frozenset({"module", "model", "net", "_orig_mod"})
 HEADS = frozenset(
@@ -22,9 +32,11 @@ HEADS = frozenset(
 EMBEDDINGS = frozenset(
     {"wte", "wpe", "shared", "emb", "embed_in", "embed_tokens", "embed_positions"}
     | {"tok_emb", "pos_emb"}
-    | {"cls_token", "dist_token", "mask_token"}
+    | {"cls_token", "dist_token", "mask_token", "token_types"}
 )
-EMBEDDING_ENDS = ("embed", "embedding", "embeddings")
+EMBEDDING_ENDS = ("embd", "embed", "embedding", "embeddings")  # the first as llama.cpp has it
+EXPERT_END = "exps"  # ffn_up_exps: one matrix for each expert, in llama.cpp's names
+STACK_ENDS = ("attn_k_b", "attn_v_b")  # one matrix for each head, in llama.cpp's names
 BETWEEN = 1  # neither embedding nor head: where `_group` puts all other layers
 
 
@@ -78,7 +90,7 @@ def kind_of(name: str, shape: tuple[int, ...], module: Module | None = None) -> 
     if len(shape) == 2:
         return _flat(name, module)
     if is_stack(name, shape, module):
-        return "experts" if "expert" in name.lower() else _flat(name, module)
+        return "experts" if _is_expert(name) else _flat(name, module)
     is_mixing = module is not None and module.groups == 1
     if shape[1] == 1 and math.prod(shape[2:]) > 1 and not is_mixing:
         return "depthwise"
@@ -91,7 +103,8 @@ def is_stack(name: str, shape: tuple[int, ...], module: Module | None = None) ->
     """Whether a tensor of three dimensions or more holds matrices, and no kernels."""
     if module is not None:
         return not module.kind.startswith("conv")
-    return len(shape) == 3 and any("expert" in part for part in name.lower().split("."))
+    of_heads = any(part.endswith(STACK_ENDS) for part in name.lower().split("."))
+    return len(shape) == 3 and (of_heads or _is_expert(name))
 
 
 def is_embedding(name: str) -> bool:
@@ -114,6 +127,12 @@ def is_fused(name: str) -> bool:
 def is_head(name: str) -> bool:
     """Whether a tensor is the model's last layer, by its name."""
     return _group(name) > BETWEEN
+
+
+def _is_expert(name: str) -> bool:
+    """Whether a tensor belongs to experts, by its name."""
+    parts = name.lower().split(".")
+    return any("expert" in part or part.endswith(EXPERT_END) for part in parts)
 
 
 def _flat(name: str, module: Module | None) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from auditor.records import Module
-from auditor.spectral.kinds import kind_of, order
+from auditor.spectral.kinds import is_stack, kind_of, order
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,22 @@ from auditor.spectral.kinds import kind_of, order
         ("conv.weight", (8, 1, 3), "depthwise"),
         ("conv.weight", (8, 1, 1), "conv1d"),
         ("layers.0.mlp.experts.down_proj", (3, 8, 8), "experts"),
+        ("token_embd.weight", (50, 8), "embedding"),
+        ("position_embd.weight", (50, 8), "embedding"),
+        ("token_types.weight", (2, 8), "embedding"),
+        ("per_layer_token_embd.weight", (50, 8), "embedding"),
+        ("output.weight", (50, 8), "head"),
+        ("blk.0.attn_output.weight", (8, 8), "dense"),
+        ("blk.0.attn_q.weight", (8, 8), "dense"),
+        ("blk.0.attn_qkv.weight", (24, 8), "qkv"),
+        ("v.blk.0.attn_qkv.weight", (24, 8), "qkv"),
+        ("blk.0.ffn_gate_exps.weight", (3, 8, 8), "experts"),
+        ("blk.0.ffn_down_chexps.weight", (3, 8, 8), "experts"),
+        ("blk.0.ffn_up_shexp.weight", (8, 8), "dense"),
+        ("blk.0.ffn_gate_inp.weight", (3, 8), "dense"),
+        ("blk.0.attn_k_b.weight", (3, 8, 8), "dense"),
+        ("v.patch_embd.weight", (8, 3, 4, 4), "conv2d"),
+        ("blk.0.ssm_conv1d.weight", (8, 4), "dense"),
     ],
 )
 def test_names_and_shapes_tell_kinds(name, shape, kind):
@@ -39,6 +55,17 @@ def test_names_and_shapes_tell_kinds(name, shape, kind):
 )
 def test_a_known_module_tells_what_a_shape_cannot(shape, module, kind):
     assert kind_of("blocks.0.thing", shape, module) == kind
+
+
+def test_layers_of_llama_cpp_stand_in_the_order_of_the_model():
+    names = ["output.weight", "blk.10.attn_q.weight", "blk.9.ffn_up.weight", "token_embd.weight"]
+    assert order(names) == [names[3], names[2], names[1], names[0]]
+
+
+def test_a_matrix_for_each_head_or_expert_is_no_kernel():
+    assert is_stack("blk.0.attn_v_b.weight", (3, 8, 8))
+    assert is_stack("blk.0.ffn_up_exps.weight", (3, 8, 8))
+    assert not is_stack("blk.0.attn_k.weight", (3, 8, 8))
 
 
 def test_the_order_of_the_architecture_comes_first():
