@@ -16,12 +16,16 @@ from auditor.spectral.vectors import VectorStatistics, vector_statistics
 
 OVERTRAINED, UNDERTRAINED = 2.0, 6.0  # α that rules judge by
 
-ROUNDOFF = {  # spacing of a stored type at 1
+# Spacing of a stored type at 1. Blocks of q8_0 add as much noise to Gaussian weights (0.0054 of
+# their size) as that spacing would. Coarser blocks are left out: theirs drowns directions that
+# trained weights do have, up to 40 % of them for 4 bits, and each would count as lost.
+ROUNDOFF = {
     "float32": 2.0**-23,
     "float16": 2.0**-10,
     "bfloat16": 2.0**-7,
     "float8_e4m3fn": 2.0**-3,
     "float8_e5m2": 2.0**-2,
+    "q8_0": 0.0188,
 }
 
 
@@ -123,5 +127,5 @@ class Spectrum:
 
 
 def roundoff(dtype: str) -> float:
-    """Spacing at 1 of a stored type, 2**-23 for float32; 0 for float64 and unknown types."""
+    """Spacing at 1 of a stored type, 2**-23 for float32; 0 for float64 and all other types."""
     return ROUNDOFF.get(dtype, 0.0)

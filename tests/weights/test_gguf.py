@@ -214,6 +214,18 @@ def test_weights_come_back_as_near_as_their_type_allows(tmp_path, label, rng):
     assert 0 < float(np.sqrt(np.mean((found - weights) ** 2))) < ROUND[label]
 
 
+def test_the_rank_of_weights_survives_8_bits(tmp_path, rng):
+    low = rng.standard_normal((256, 12)) @ rng.standard_normal((12, 96))
+    code = GGMLQuantizationType.Q8_0
+    tensors: dict[str, Typed | NDArray[Any]] = {
+        "low.weight": (quantize(low.astype(np.float32), code), code),
+        "full.weight": (quantize(rng.standard_normal((256, 96), dtype=np.float32), code), code),
+    }
+    layers = auditor.analyze(written(tmp_path / "m.gguf", tensors)).layers
+    ranks = {layer.name: layer.measured.metrics["matrix_rank"] for layer in layers}
+    assert ranks == {"low.weight": 12, "full.weight": 96}
+
+
 def test_long_rows_are_put_together_from_pieces(monkeypatch, rng):
     values = rng.integers(0, 64, 34 * 50, dtype=np.uint8).tobytes()
     file = in_memory("m.gguf", packed([info("w", [160, 10], CODES["q8_0"])], values))
