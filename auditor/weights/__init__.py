@@ -66,7 +66,9 @@ CONFIG_LIMIT = 8 << 20  # bytes of a configuration; the longest known, a list of
 
 
 @contextmanager
-def opened(files: Sequence[SourceFile], where: str, *, ranged: bool = False) -> Iterator[Inventory]:
+def opened(
+    files: Sequence[SourceFile], where: str, *, ranged: bool = False, unchecked: bool = False
+) -> Iterator[Inventory]:
     """Open a version's weight files; their tensors can be read inside the ``with`` block.
 
     Parameters
@@ -79,6 +81,9 @@ def opened(files: Sequence[SourceFile], where: str, *, ranged: bool = False) -> 
         Of files that lie elsewhere only the parts that are read are fetched, where their
         source can do that; such a file is not verified. Else they are fetched whole, and
         held against their digests before a byte is parsed.
+    unchecked
+        No file is held against its digest, and none counts as verified: where names and
+        shapes are all that is wanted, a large file need not be read for it.
 
     Raises
     ------
@@ -94,7 +99,7 @@ def opened(files: Sequence[SourceFile], where: str, *, ranged: bool = False) -> 
             f"no weight file in {where}: found {_few(files)}; expected {', '.join(READ)}"
         )
     with ExitStack() as stack:
-        opener = Opener({file.name: file for file in files}, stack, ranged)
+        opener = Opener({file.name: file for file in files}, stack, ranged, unchecked)
         read = [_part(file, opener) for file in weights]
         used = {name for part in read for name in part.contents.beside}
         parts = [part for part in read if part.name not in used]
