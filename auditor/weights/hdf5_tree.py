@@ -16,7 +16,7 @@ from auditor.weights.hdf5_handle import Stretch
 from auditor.weights.views import Unread
 
 FOREIGN = (OSError, RuntimeError, ValueError, TypeError, LookupError, OverflowError, MemoryError)
-MOST_LINKS = 100_000  # names of groups and datasets; a large transformer has some 5,000
+MOST_LINKS = 30_000  # names of groups and datasets; a transformer with its optimizer has 5,000
 LONG = 100  # characters of a whole name that count as one link more
 DEEPEST = 64  # groups in groups; Keras nests a model in a model, some ten deep
 TEXT_LIMIT = 8 << 20  # bytes of an attribute; the longest configuration known has 0.7 MB
