@@ -11,6 +11,7 @@ To make it fail, append to `Hub.faults`: a `Fault` strikes the next `times` requ
 
 import hashlib
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -133,7 +134,9 @@ class Hub:
     renamed: dict[str, str] = field(default_factory=dict)  # old name -> new one
     faults: list[Fault] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    says: bytes | None = None  # what the API answers to everything
     fresh: float = 60.0  # seconds a signature is good for
+    generation: int = 0  # of signatures
     sent: int = 0  # bytes of bodies
     stopped: threading.Event = field(default_factory=threading.Event)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -161,7 +164,15 @@ class Hub:
     def signed(self, content: Content) -> str:
         """An address of the bytes at the second port, good for `fresh` seconds."""
         until = time.time() + self.fresh
-        return f"{self.cdn}/{content.sha256}?Expires={until}&Signature=s-{content.sha256[:8]}"
+        return f"{self.cdn}/{content.sha256}?Expires={until}&Signature={self.signature(content)}"
+
+    def signature(self, content: Content) -> str:
+        """What makes an address of the bytes a valid one."""
+        return f"s{self.generation}-{content.sha256[:8]}"
+
+    def age(self) -> None:
+        """From now on no address that was given out is good."""
+        self.generation += 1
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -358,7 +369,8 @@ class Api(Handler):
             self.hand_out(content, {"X-Repo-Commit": commit.sha, "ETag": f'"{content.blob}"'})
 
     def _json(self, value: object) -> None:
-        self.answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+        body = json.dumps(value).encode() if self.hub.says is None else self.hub.says
+        self.answer(200, body, {"Content-Type": "application/json"})
 
 
 class Cdn(Handler):
@@ -369,14 +381,17 @@ class Cdn(Handler):
             return
         url = urlsplit(self.path)
         asked = {name: values[0] for name, values in parse_qs(url.query).items()}
-        content = next(
-            content
+        contents = {
+            content.sha256: content
             for repo in self.hub.repos.values()
             for commit in repo.commits
             for content in commit.files.values()
-            if content.sha256 == url.path.strip("/")
-        )
-        valid = asked.get("Signature") == f"s-{content.sha256[:8]}"
+        }
+        content = contents.get(url.path.strip("/"))
+        if content is None:
+            self.refuse(404)
+            return
+        valid = asked.get("Signature") == self.hub.signature(content)
         if not valid or float(asked.get("Expires", "0")) < time.time():
             self.refuse(403)
         else:
@@ -420,21 +435,30 @@ def _model(repo: Repo, commit: Commit, *, blobs: bool) -> dict[str, Any]:
     }
 
 
+class Server(ThreadingHTTPServer):
+    """One port."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serve() -> Iterator[Hub]:
     """Both ports, on threads, until the block ends."""
     hub = Hub()
     servers = [
-        ThreadingHTTPServer(("127.0.0.1", 0), type(kind.__name__, (kind,), {"hub": hub}))
-        for kind in (Api, Cdn)
+        Server(("127.0.0.1", 0), type(kind.__name__, (kind,), {"hub": hub})) for kind in (Api, Cdn)
     ]
     hub.endpoint, hub.cdn = (f"http://127.0.0.1:{server.server_port}" for server in servers)
     threads = [
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         for server in servers
     ]
-    for server, thread in zip(servers, threads, strict=True):
-        server.daemon_threads = True
+    for thread in threads:
         thread.start()
     try:
         yield hub

@@ -37,6 +37,17 @@ LONGEST_JSON = 64 << 20  # bytes; a listing of 100,000 files has 40 MB
 
 
 @dataclass(frozen=True, slots=True)
+class Get:
+    """A request."""
+
+    url: str
+    subject: str  # what is asked for, as the beginning of a sentence
+    headers: Mapping[str, str] = field(default_factory=dict)
+    commit: str = ""  # which the Hub's answer has to be of, if it says which it is of
+    leaves: bool = False  # the answer may come from another host
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """How the Hub is asked."""
 
@@ -46,19 +57,10 @@ class Access:
     silence: float = SILENCE
 
     @contextmanager
-    def answer(
-        self, url: str, headers: Mapping[str, str], subject: str, commit: str = ""
-    ) -> Iterator[Response]:
-        """The answer to a GET, redirects followed, its body not read yet.
+    def answer(self, get: Get) -> Iterator[Response]:
+        """The answer to a request, redirects followed, its body not read yet.
 
         The token goes to the Hub's own scheme, host and port, and to no other.
-
-        Parameters
-        ----------
-        subject
-            What is asked for, as the beginning of a sentence.
-        commit
-            The commit the Hub's answer has to be of, if it says which.
 
         Raises
         ------
@@ -69,16 +71,16 @@ class Access:
         """
         httpx = _library()
         try:
-            found = self._followed(url, headers, subject, commit)
+            found = self._followed(get)
             try:
                 yield found
             finally:
                 found.close()
         except httpx.TimeoutException as error:
-            raise Unanswered(f"{subject}: {self.endpoint} fell silent") from error
+            raise Unanswered(f"{get.subject}: {self.endpoint} fell silent") from error
         except httpx.RequestError as error:
             said = str(error)[:200] or type(error).__name__
-            raise Unanswered(f"{subject}: the connection failed: {said}") from error
+            raise Unanswered(f"{get.subject}: the connection failed: {said}") from error
 
     def json(self, path: str, params: Mapping[str, str], subject: str) -> object:
         """What the Hub's API answers at a path.
@@ -94,7 +96,7 @@ class Access:
         """
         httpx = _library()
         url = str(httpx.URL(f"{self.endpoint}{path}", params=dict(params)))
-        body = self.persistently(lambda: self._body(url, subject))
+        body = self.persistently(lambda: self._body(Get(url, subject)))
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
@@ -123,50 +125,49 @@ class Access:
                 time.sleep(max(self.pauses[tries], error.wait))
                 tries += 1
 
-    def _body(self, url: str, subject: str) -> bytes:
+    def is_hub(self, where: Url) -> bool:
+        """Whether an address is at the Hub's own scheme, host and port."""
+        hub = _library().URL(self.endpoint)
+        return (where.scheme, where.host, where.port) == (hub.scheme, hub.host, hub.port)
+
+    def _body(self, get: Get) -> bytes:
         found, until = bytearray(), deadline(0)
-        with self.answer(url, {}, subject) as answer:
-            if not self._is_hub(answer.url):
-                raise SourceError(f"{subject}: {self.endpoint} led to another server")
-            must_be_fine(answer, subject, self.endpoint)
+        with self.answer(get) as answer:
+            must_be_fine(answer, get.subject, self.endpoint)
             for chunk in answer.iter_bytes():
                 found += chunk
-                until.check(subject)
+                until.check(get.subject)
                 if len(found) > LONGEST_JSON:
-                    raise SourceError(f"{subject}: the answer is longer than any listing")
+                    raise SourceError(f"{get.subject}: the answer is longer than any listing")
         return bytes(found)
 
-    def _followed(
-        self, url: str, headers: Mapping[str, str], subject: str, commit: str
-    ) -> Response:
-        client, where = _client(self.silence), _library().URL(url)
+    def _followed(self, get: Get) -> Response:
+        client, where = _client(self.silence), _library().URL(get.url)
         for _ in range(MOST_REDIRECTS):
             owned = {"authorization": f"Bearer {self.token}"} if self.token else {}
-            sent = {**headers, **(owned if self._is_hub(where) else {})}
+            sent = {**get.headers, **(owned if self.is_hub(where) else {})}
             answer = client.send(client.build_request("GET", where, headers=sent), stream=True)
-            says = answer.headers.get("x-repo-commit", commit)
-            if commit and self._is_hub(where) and says != commit:
+            says = answer.headers.get("x-repo-commit", get.commit)
+            if get.commit and self.is_hub(where) and says != get.commit:
                 answer.close()
-                raise SourceError(f"{subject}: asked for commit {commit}, got {says[:40]!r}")
+                raise SourceError(f"{get.subject}: the Hub answered of commit {says[:40]!r}")
             if not answer.has_redirect_location:
                 return answer
             answer.close()
-            where = self._next(where, answer.headers["location"], subject)
-        raise SourceError(f"{subject}: more than {MOST_REDIRECTS} redirects")
+            where = self._next(where, answer.headers["location"], get)
+        raise SourceError(f"{get.subject}: more than {MOST_REDIRECTS} redirects")
 
-    def _next(self, where: Url, location: str, subject: str) -> Url:
+    def _next(self, where: Url, location: str, get: Get) -> Url:
         httpx = _library()
         try:
             found = where.join(location)
         except (httpx.InvalidURL, ValueError) as error:
-            raise SourceError(f"{subject}: redirected to what is no address") from error
+            raise SourceError(f"{get.subject}: redirected to what is no address") from error
         if found.scheme not in {"https", where.scheme} or not found.host:
-            raise SourceError(f"{subject}: redirected from {where.scheme} to {found.scheme[:20]}")
+            raise SourceError(f"{get.subject}: redirected to a {found.scheme[:20]!r} address")
+        if not (get.leaves or self.is_hub(found)):
+            raise SourceError(f"{get.subject}: {self.endpoint} led to another server")
         return found
-
-    def _is_hub(self, where: Url) -> bool:
-        hub = _library().URL(self.endpoint)
-        return (where.scheme, where.host, where.port) == (hub.scheme, hub.host, hub.port)
 
 
 def connect(endpoint: str | None = None, token: str | None = None) -> Access:
@@ -214,9 +215,10 @@ def _usable(token: str | None, where: str) -> str | None:
 def _client(silence: float) -> Client:
     """One client and its connections for the whole process; nobody's but ours."""
     httpx = _library()
-    log = logging.getLogger(httpx.__name__)
-    if log.level == logging.NOTSET:
-        log.setLevel(logging.WARNING)  # at INFO it writes down addresses with signatures
+    for name in (httpx.__name__, httpx.__name__.replace("httpx", "httpcore")):
+        log = logging.getLogger(name)
+        if log.level == logging.NOTSET:
+            log.setLevel(logging.WARNING)  # below, addresses are written down with signatures
     return httpx.Client(headers={"user-agent": f"auditor/{__version__}"}, timeout=silence)
 
 

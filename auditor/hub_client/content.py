@@ -1,8 +1,7 @@
 """The bytes of one file of a commit: whole, held against their digest, or a part of them."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from urllib.parse import quote
 
 from auditor.errors import SourceError, translate
 from auditor.file_cache import FileCache
-from auditor.hub_client.access import Access
+from auditor.hub_client.access import Access, Get
 from auditor.hub_client.listing import Listed, Snapshot
 from auditor.hub_client.meanings import Response, Unanswered, must_be_fine
 from auditor.weights.spans import Deadline, Span, deadline
@@ -61,12 +60,19 @@ class Content:
         parts = _Parts(self)
         return windowed(parts.fetch, self.file.size, shelf, self.file.name)
 
-    @contextmanager
-    def answer(self, url: str, headers: dict[str, str]) -> Iterator[Response]:
-        """The answer to a GET of the bytes, of this commit if it comes from the Hub."""
-        commit = self.snapshot.commit
-        with self.access.answer(url, headers, self.subject, commit) as found:
-            yield found
+    def get(self, url: str, headers: Mapping[str, str]) -> Get:
+        """A request for its bytes, which another host may answer."""
+        return Get(url, self.subject, headers, commit=self.snapshot.commit, leaves=True)
+
+    def must_be_fine(self, answer: Response) -> None:
+        """Say what an answer of status 400 or more means; another host knows no names."""
+        status = answer.status_code
+        if status in EXPIRED and not self.access.is_hub(answer.url):
+            raise Unanswered(
+                f"{self.subject}: its store answered {status} to the address "
+                f"that {self.access.endpoint} gave out for it"
+            )
+        must_be_fine(answer, self.subject, self.access.endpoint)
 
     @property
     def _key(self) -> str:
@@ -103,9 +109,9 @@ class _Arriving:
         """Fetch what is missing; what came before the transfer broke off is kept."""
         size, subject = self.content.file.size, self.content.subject
         span = Span(self.content.file.name, self.count, size - self.count, size)
-        headers = dict(span.headers) if self.count else {"Accept-Encoding": "identity"}
-        with self.content.answer(self.content.url, headers) as answer:
-            must_be_fine(answer, subject, self.content.access.endpoint)
+        headers = span.headers if self.count else {"Accept-Encoding": "identity"}
+        with self.content.access.answer(self.content.get(self.content.url, headers)) as answer:
+            self.content.must_be_fine(answer)
             if self.count and answer.status_code == 200:
                 self._begin()  # it sends all of it again
             elif self.count:
@@ -156,16 +162,17 @@ class _Parts:
         return self._content.access.persistently(partial(self._fetch, span))
 
     def _fetch(self, span: Span) -> bytes:
+        content, access = self._content, self._content.access
         if location := self._location:
-            with self._content.answer(location, dict(span.headers)) as answer:
+            with access.answer(content.get(location, span.headers)) as answer:
                 if answer.status_code not in EXPIRED:
                     return self._body(answer, span)
-        with self._content.answer(self._content.url, dict(span.headers)) as answer:
+        with access.answer(content.get(content.url, span.headers)) as answer:
             body = self._body(answer, span)
             self._location = str(answer.url)
             return body
 
     def _body(self, answer: Response, span: Span) -> bytes:
-        must_be_fine(answer, self._content.subject, self._content.access.endpoint)
+        self._content.must_be_fine(answer)
         span.check(answer.status_code, answer.headers)
         return span.gather(answer.iter_raw())

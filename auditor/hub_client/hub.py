@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from auditor.errors import GoneError, UsageError
 from auditor.file_cache import FileCache
-from auditor.hub_client.access import Access, connect
+from auditor.hub_client.access import PAUSES, SILENCE, Access, connect
 from auditor.hub_client.content import Content
 from auditor.hub_client.listing import committed, snapshot
 from auditor.records import ModelVersion, SourceFile, VersionId
@@ -47,6 +47,8 @@ class Hub:
     token: str | None = field(default=None, repr=False)  # None: HF_TOKEN or who is logged in
     name: str = "hub"
     cache: Path = Path(".auditor/files")
+    pauses: tuple[float, ...] = PAUSES  # seconds before the Hub is asked again
+    silence: float = SILENCE  # seconds without a byte until it counts as gone
 
     def find(self, ref: str) -> ModelVersion:
         """The version that ``hf://org/name@revision/folder`` names; ``main`` without revision.
@@ -106,7 +108,8 @@ class Hub:
         ]
 
     def _access(self) -> Access:
-        return connect(self.endpoint, self.token)
+        access = connect(self.endpoint, self.token)
+        return replace(access, pauses=self.pauses, silence=self.silence)
 
     def _version(self, place: Place) -> ModelVersion:
         access = self._access()
