@@ -116,7 +116,7 @@ class _Arriving:
                 self._begin()  # it sends all of it again
             elif self.count:
                 span.check(answer.status_code, answer.headers)
-            for chunk in answer.iter_raw(1 << 20):
+            for chunk in answer.iter_raw():
                 self._take(chunk)
         if self.count < size:
             raise Unanswered(f"{subject}: the transfer ended after {self.count} of {size} bytes")
