@@ -16,18 +16,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import islice
+from pathlib import PurePosixPath
 
 from auditor.errors import SourceError, UsageError, WeightsError
 from auditor.records import Role, SourceFile
+from auditor.weights.choosing import wanted
 from auditor.weights.formats import Blob, Contents, Format
 from auditor.weights.gguf import GGUF
 from auditor.weights.hdf5 import HDF5
-from auditor.weights.inventory import Inventory, Part, merge
+from auditor.weights.inventory import Inventory, merge
 from auditor.weights.keras import KERAS
-from auditor.weights.names import READ, is_weight_file, role_of
+from auditor.weights.names import PIPELINES, READ, is_weight_file, role_of
 from auditor.weights.numpy_arrays import NUMPY
 from auditor.weights.onnx import ONNX
 from auditor.weights.opening import Opener
+from auditor.weights.parts import Part
 from auditor.weights.pt2 import PT2
 from auditor.weights.safetensors import SAFETENSORS
 from auditor.weights.tensors import Tensor, decode, digest
@@ -46,6 +49,7 @@ __all__ = [
     "is_weight_file",
     "opened",
     "role_of",
+    "wanted",
 ]
 
 READERS: tuple[Format, ...] = (  # the last one takes every file
@@ -74,7 +78,9 @@ def opened(
     Parameters
     ----------
     files
-        Every file of the version; those with role `Role.WEIGHTS` are read.
+        Every file of the version; those with role `Role.WEIGHTS` are read, but for what holds
+        again what another one holds (`wanted`). Of such files only those that may run code
+        when they are loaded are looked at, for that alone.
     where
         Names the place in error messages.
     ranged
@@ -99,13 +105,25 @@ def opened(
             f"no weight file in {where}: found {_few(files)}; expected {', '.join(READ)}"
         )
     with ExitStack() as stack:
-        opener = Opener({file.name: file for file in files}, stack, ranged, unchecked)
-        read = [_part(file, opener) for file in weights]
+        by_name, choice = {file.name: file for file in files}, wanted(files)
+        opener = Opener(by_name, stack, ranged, unchecked)
+        glancer = Opener(by_name, stack, True, unchecked)  # noqa: FBT003 - `ranged`, as above
+        read = [
+            *(_part(file, opener) for file in choice.used),
+            *(_part(left.file, glancer) for left in choice.left_out if left.may_run),
+        ]
         used = {name for part in read for name in part.contents.beside}
         parts = [part for part in read if part.name not in used]
         outside = [opener.open(file).record for file in files if file.name in used]
-        merged = merge(parts, [file for file in files if file.role is Role.INDEX], outside)
+        indices = [file for file in files if file.role is Role.INDEX]
+        merged = merge(parts, indices, outside, choice.left_out, _pipelines(files))
         yield replace(merged, configs=dict(_configs(files)))
+
+
+def _pipelines(files: Sequence[SourceFile]) -> frozenset[PurePosixPath]:
+    """Folders whose sub-folders are components of one model."""
+    paths = [PurePosixPath(file.name) for file in files]
+    return frozenset(path.parent for path in paths if path.name.lower() in PIPELINES)
 
 
 def _configs(files: Sequence[SourceFile]) -> Iterator[tuple[str, bytes]]:

@@ -1,17 +1,17 @@
-"""The tensors of all files of a version together: shards, copies, clashing names."""
+"""The tensors of all files of a version together: shards, copies, components, clashing names."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 
 from auditor.naming import natural
 from auditor.records import FileFailure, FileRecord, Module, Reading, Skip, SourceFile
-from auditor.weights.formats import Contents
+from auditor.weights.choosing import LeftOut
+from auditor.weights.copies import copies
+from auditor.weights.parts import Part
 from auditor.weights.shards import disagreements, missing_shards
 from auditor.weights.tensors import Tensor
-
-PARALLEL = "module."  # what torch.nn.DataParallel puts before every name
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,55 +25,49 @@ class Inventory:
     modules: Mapping[str, Module] = field(default_factory=dict)  # of a model that is an object
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One weight file, read as far as its tensors' names and places."""
-
-    record: FileRecord
-    rank: int  # position of its format in the table of readers: the smaller is preferred
-    contents: Contents
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self.record.name
-
-    @property
-    def folder(self) -> PurePosixPath:
-        """The folder it is in."""
-        return PurePosixPath(self.name).parent
-
-    @property
-    def signature(self) -> frozenset[tuple[str, tuple[int, ...]]]:
-        """Name and shape of every tensor."""
-        return frozenset((tensor.name, tensor.shape) for tensor in self.contents.tensors)
-
-
 def merge(
-    parts: Sequence[Part], indices: Sequence[SourceFile], beside: Sequence[FileRecord] = ()
+    parts: Sequence[Part],
+    indices: Sequence[SourceFile] = (),
+    beside: Sequence[FileRecord] = (),
+    left_out: Sequence[LeftOut] = (),
+    pipelines: frozenset[PurePosixPath] = frozenset(),
 ) -> Inventory:
     """Put the files of a version together, in the order of their names.
 
-    The files `beside` hold values of the parts' tensors and none of their own.
+    A file that holds a model again is left out as a copy. In a folder of components their
+    names get the component's name in front; where two files use one name, the later file's
+    names get the file's name in front.
 
-    A file whose tensors all lie in a better format beside it is left out as a copy. Where
-    two files use one name, the later file's names get the file's name in front.
+    Parameters
+    ----------
+    parts
+        Every file that was opened.
+    indices
+        What says which tensor lies in which file.
+    beside
+        Files that hold values of the parts' tensors and none of their own.
+    left_out
+        What the names of files tell to be copies, opened or not.
+    pipelines
+        Folders whose sub-folders are components of one model.
     """
-    plain = [_without_prefix(part) for part in sorted(parts, key=lambda p: natural(p.name))]
-    copies = {part.name: other for part in plain if (other := _original(part, plain))}
+    by_name = sorted(parts, key=lambda part: natural(part.name))
+    plain = [part.without_prefix().in_component(pipelines) for part in by_name]
+    skips = _copies(plain, left_out, pipelines)
     contents = {part.name: part.contents for part in parts}
-    kept = _with_distinct_names([part for part in plain if part.name not in copies])
+    kept = _with_distinct_names([part for part in plain if part.name not in skips])
+    unopened = {left.file.name for left in left_out} - contents.keys()
     failures = [
         *(_failure(part) for part in plain if part.contents.failure),
         *missing_shards([part.name for part in parts]),
-        *(failure for index in indices for failure in disagreements(index, contents)),
+        *(found for index in indices for found in disagreements(index, contents, unopened)),
     ]
     records = sorted((*(part.record for part in plain), *beside), key=lambda r: natural(r.name))
     return Inventory(
         tensors=tuple(tensor for part in kept for tensor in part.contents.tensors),
         skipped=(
             *(skip for part in kept for skip in part.contents.skipped),
-            *(_copy(name, original) for name, original in copies.items()),
+            *skips.values(),
         ),
         reading=Reading(
             files=tuple(records),
@@ -84,45 +78,30 @@ def merge(
     )
 
 
+def _copies(
+    parts: Sequence[Part], left_out: Sequence[LeftOut], pipelines: frozenset[PurePosixPath]
+) -> dict[str, Skip]:
+    """The account of the files that hold again what others hold, by name.
+
+    One that was opened although its name tells that it is a copy has to be one: what it
+    alone holds is part of the model.
+    """
+    opened = {part.name: part for part in parts}
+    by_name = {left.file.name: left for left in left_out}
+    others = [part for part in parts if part.name not in by_name]
+    known = frozenset[tuple[str, tuple[int, ...]]]().union(*(part.signature for part in others))
+    skips = {
+        name: left.skip
+        for name, left in by_name.items()
+        if name not in opened or opened[name].signature <= known
+    }
+    rest = [part for part in parts if part.name not in skips]
+    return skips | {name: Skip(name, (), why) for name, why in copies(rest, pipelines).items()}
+
+
 def _failure(part: Part) -> FileFailure:
     dangerous = any(named.dangerous for named in part.contents.globals)
     return FileFailure(part.name, part.contents.failure, dangerous=dangerous)
-
-
-def _without_prefix(part: Part) -> Part:
-    names = [tensor.name for tensor in part.contents.tensors]
-    if names and all(name.startswith(PARALLEL) and name != PARALLEL for name in names):
-        return _renamed(part, lambda name: name.removeprefix(PARALLEL))
-    return part
-
-
-def _renamed(part: Part, rename: Callable[[str], str]) -> Part:
-    """The same part with other names, also where a skip speaks of one."""
-
-    def renamed_skip(skip: Skip) -> Skip:
-        tied, _, first = skip.reason.partition("tied to ")
-        reason = skip.reason if tied else f"tied to {rename(first)}"
-        return replace(skip, name=rename(skip.name), reason=reason)
-
-    contents = replace(
-        part.contents,
-        tensors=tuple(replace(t, name=rename(t.name)) for t in part.contents.tensors),
-        skipped=tuple(renamed_skip(skip) for skip in part.contents.skipped),
-    )
-    return replace(part, contents=contents)
-
-
-def _original(part: Part, parts: Iterable[Part]) -> str:
-    """The file in a better format, in the same folder, that has all of a file's tensors."""
-    better = [p for p in parts if p.folder == part.folder and p.rank < part.rank]
-    known = frozenset[tuple[str, tuple[int, ...]]]().union(*(p.signature for p in better))
-    if not part.signature or not part.signature <= known:
-        return ""
-    return next(p.name for p in better if p.signature & part.signature)
-
-
-def _copy(name: str, original: str) -> Skip:
-    return Skip(name, (), f"a copy, by names and shapes, of what {original} holds", read=False)
 
 
 def _with_distinct_names(parts: Iterable[Part]) -> list[Part]:
@@ -132,7 +111,7 @@ def _with_distinct_names(parts: Iterable[Part]) -> list[Part]:
         names = [tensor.name for tensor in part.contents.tensors]
         fresh = part
         if taken.intersection(names):
-            fresh = _renamed(part, partial("{}:{}".format, part.name))
+            fresh = part.renamed(partial("{}:{}".format, part.name))
         taken.update(tensor.name for tensor in fresh.contents.tensors)
         result.append(fresh)
     return result

@@ -9,10 +9,10 @@ READ = ("*.safetensors", "*.pt2", "*.pt", "*.pth", "*.bin", "*.ckpt")  # for err
 
 WEIGHTS = re.compile(
     r"\.(safetensors|pt2?|pth(\.tar)?|th|bin|ckpt|h5|hdf5|keras|onnx|gguf|ggml|pb|tflite|pkl"
-    r"|pickle|joblib|skops|np[yz]|msgpack|t7|pdparams|cb|lgb|ubj|mlmodel)$",
+    r"|pickle|joblib|skops|np[yz]|msgpack|ot|t7|pdparams|cb|lgb|ubj|mlmodel)$",
     re.IGNORECASE,
 )
-INDEX = re.compile(r"\.(safetensors|bin)\.index\.json$", re.IGNORECASE)
+INDEX = re.compile(r"\.(safetensors|bin)\.index(\.\w+)?\.json$", re.IGNORECASE)
 NO_WEIGHTS = re.compile(  # files that look like weights and hold something else
     r"^(optimizer|optim|scheduler|scaler|rng_state|training_args|trainer_state|sample_inputs?"
     r"|input_example|serving_input_example|python_model|tokenizer|vocab|processor)\b.*"
@@ -20,7 +20,11 @@ NO_WEIGHTS = re.compile(  # files that look like weights and hold something else
     re.IGNORECASE,
 )
 ASIDE = {"components", "code", "extra_files", "metadata", "__MACOSX", ".git"}  # folders
-CONFIGS = {"config.json", "adapter_config.json", "mlmodel", "model_index.json"}
+PIPELINES = frozenset({"model_index.json", "modules.json"})  # list the components beside them
+CONFIGS = frozenset(
+    {"config.json", "adapter_config.json", "mlmodel", "quant_config.json"}
+    | {"quantize_config.json", *PIPELINES}
+)
 
 
 def role_of(name: str) -> Role:
@@ -44,6 +48,19 @@ def role_of(name: str) -> Role:
     if path.name.lower() == "readme.md":
         return Role.CARD
     return Role.WEIGHTS if is_weight_file(name) else Role.OTHER
+
+
+def leads_out(name: str) -> bool:
+    """Whether a file that another one names lies elsewhere than beside it or in a folder below.
+
+    Examples
+    --------
+    >>> [leads_out(name) for name in ("a/b.bin", "../b.bin", "/etc/passwd", "https://a/b.bin")]
+    [False, True, True, True]
+    """
+    path = PurePosixPath(name)
+    is_elsewhere = path.is_absolute() or ".." in path.parts or "://" in name
+    return is_elsewhere or not name or not name.isprintable()
 
 
 def is_weight_file(name: str) -> bool:

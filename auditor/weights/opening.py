@@ -10,6 +10,7 @@ from typing import BinaryIO
 from auditor.errors import SourceError, WeightsError, translate
 from auditor.records import FileRecord, SourceFile
 from auditor.weights.formats import Blob
+from auditor.weights.names import leads_out
 
 CHUNK = 8 << 20  # bytes hashed at a time
 
@@ -62,7 +63,7 @@ class Opener:
     def _beside(self, file: str, name: str) -> Blob:
         """What `file` calls `name`: a file of the same version, in its folder or below."""
         shown, path = name[:200], PurePosixPath(name)
-        if not name or path.is_absolute() or ".." in path.parts or not name.isprintable():
+        if leads_out(name):
             raise WeightsError(
                 f"points to {shown!r}; expected a file beside it or in a folder below it"
             )

@@ -2,12 +2,14 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import PurePosixPath
 
 from auditor.errors import SourceError, WeightsError, translate
 from auditor.records import FileFailure, SourceFile
 from auditor.weights.formats import Contents
+from auditor.weights.names import leads_out
 from auditor.weights.safetensors import HEADER_LIMIT, parse_json
 
 SHARD = re.compile(r"^(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})(?P<end>\.\w+)$")
@@ -33,7 +35,9 @@ def missing_shards(names: Sequence[str]) -> list[FileFailure]:
     return [FileFailure(name, reason) for name in absent[:AT_MOST]]
 
 
-def disagreements(index: SourceFile, files: Mapping[str, Contents]) -> list[FileFailure]:
+def disagreements(
+    index: SourceFile, files: Mapping[str, Contents], unopened: Collection[str] = ()
+) -> list[FileFailure]:
     """Where an index and the weight files disagree, at most `AT_MOST` sentences.
 
     Parameters
@@ -42,13 +46,17 @@ def disagreements(index: SourceFile, files: Mapping[str, Contents]) -> list[File
         A ``*.safetensors.index.json`` or ``*.bin.index.json``.
     files
         What was read, by file name; a file that could not be parsed is not held against it.
+    unopened
+        Names of files that are there and hold what others hold.
     """
     try:
         places = _weight_map(index)
     except WeightsError as error:
         return [FileFailure(index.name, str(error))]
-    found = list(_problems(places, PurePosixPath(index.name).parent, files))
-    return [FileFailure(index.name, problem) for problem in found[:AT_MOST]]
+    folder = PurePosixPath(index.name).parent
+    there = {shard: names for shard, names in places.items() if str(folder / shard) not in unopened}
+    found = islice(_problems(there, folder, files), AT_MOST)
+    return [FileFailure(index.name, problem) for problem in found]
 
 
 def _problems(
@@ -56,7 +64,9 @@ def _problems(
 ) -> Iterator[str]:
     for shard, names in sorted(places.items()):
         contents = files.get(str(folder / shard))
-        if contents is None:
+        if leads_out(shard):
+            yield f"names the shard {shard[:200]!r}; expected a file beside it or in a folder below"
+        elif contents is None:
             yield f"names the shard {shard[:200]!r}, which is not there; fetch it too"
         elif not contents.failure:
             present = {tensor.name for tensor in contents.tensors}

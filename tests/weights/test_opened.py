@@ -124,7 +124,7 @@ def test_safetensors_is_preferred_to_a_copy_beside_it():
         ("fc.bias", "model.safetensors"),
     }
     (skip,) = inventory.skipped
-    assert (skip.name, skip.read) == ("pytorch_model.bin", False)
+    assert (skip.name, skip.read) == ("pytorch_model.bin", True)
     assert "model.safetensors" in skip.reason
     assert len(inventory.reading.files) == 2
     assert inventory.reading.globals  # the copy's pickle was looked at all the same
@@ -177,7 +177,10 @@ def test_a_shard_that_is_missing_is_a_failure_by_name():
 
 BAD = {
     "missing shard": ({"a": ONE, "b": TWO, "c": "other.safetensors"}, "'other.safetensors'"),
-    "outside": ({"a": ONE, "b": "../../etc/passwd"}, "not there"),
+    "outside": ({"a": ONE, "b": "../../etc/passwd"}, "a file beside it or in a folder below"),
+    "anywhere": ({"a": ONE, "b": "/etc/passwd"}, "a file beside it or in a folder below"),
+    "foreign": ({"a": ONE, "b": "https://x.example/a.bin"}, "a file beside it or in a folder"),
+    "unprintable": ({"a": ONE, "b": "a\x1b[2J\n.bin"}, r"'a\x1b[2J\n.bin'"),
     "wrong shard": ({"a": TWO, "b": TWO}, "the first 'a'"),
     "missing tensor": ({"a": ONE, "b": TWO, "c": TWO}, "1 tensors, the first 'c'"),
     "no map": (b"{}", "no weight_map"),
