@@ -5,6 +5,7 @@ is decompressed here, so that an archive can not be larger inside than outside.
 """
 
 import bisect
+import stat
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -66,6 +67,8 @@ class Archive:
             directory = zipfile.ZipFile(cast("zipfile._ZipReadable", _Window(file))).infolist()
         self._starts = sorted(info.header_offset for info in directory)
         names = [info.orig_filename for info in directory]
+        if any(map(_leads_out, directory)):
+            raise WeightsError("its zip archive has a link or a name that leads out of its folder")
         roots = {name.partition("/")[0] for name in names if rooted}
         inner = [name.partition("/")[2] if rooted else name for name in names]
         self._members = dict(zip(inner, directory, strict=True))
@@ -159,6 +162,13 @@ class Archive:
         """
         if "byteorder" in self and self.read("byteorder", 16) != b"little":
             raise WeightsError("its numbers are not little-endian; save it again on such a machine")
+
+
+def _leads_out(info: zipfile.ZipInfo) -> bool:
+    """Whether unpacking a member could write elsewhere; no tool that saves weights writes such."""
+    name = info.orig_filename.replace("\\", "/")
+    is_link = stat.S_ISLNK(info.external_attr >> 16)
+    return is_link or name.startswith("/") or ".." in name.split("/")
 
 
 class _Window(RawIOBase):

@@ -18,7 +18,7 @@ from typing import Any
 from auditor.errors import WeightsError
 
 SIZE_LIMIT = 32 << 20  # bytes of one pickle; the largest seen in a model is below 10 MiB
-OPCODE_LIMIT = 3_000_000  # some 100,000 tensors
+OPCODE_LIMIT = 1_500_000  # some 50,000 tensors, and a few seconds
 NAMES_LIMIT = 10_000  # different things to import
 MARK = object()
 

@@ -20,7 +20,8 @@ from auditor.weights.formats import Blob, Contents, Format
 from auditor.weights.tensors import Tensor, is_decodable, size_of, whole_numbers
 
 OTHERS = (b"\x80", b"PK\x03\x04")  # what torch.save writes, and loads under any name
-HEADER_LIMIT = 100_000_000  # bytes, the reference implementation's own limit
+HEADER_LIMIT = 25_000_000  # bytes; the reference allows 100 MB, a shard of a large model needs one
+VALUES_LIMIT = 1_000_000  # in one JSON text, some 100,000 tensors; each takes up to 300 bytes
 DTYPES = {
     "F64": "float64",
     "F32": "float32",
@@ -81,10 +82,15 @@ def read(file: Blob) -> Contents:
 def _header(file: Blob) -> tuple[dict[str, Any], int]:
     """The JSON header and where the values start."""
     length = int.from_bytes(file.read(0, 8), "little") if file.size >= 8 else 0
-    if not 2 <= length <= min(HEADER_LIMIT, file.size - 8):
+    if not 2 <= length <= file.size - 8:
         raise WeightsError(
             f"states a header of {length} bytes in a file of {file.size}; "
             "it is cut off or no safetensors file"
+        )
+    if length > HEADER_LIMIT:
+        raise WeightsError(
+            f"has a header of {length:,} bytes, expected at most {HEADER_LIMIT:,}; "
+            "save the model in several files"
         )
     header = parse_json(file.read(8, length), "header")
     if not isinstance(header, dict):
@@ -93,13 +99,18 @@ def _header(file: Blob) -> tuple[dict[str, Any], int]:
 
 
 def parse_json(text: bytes, what: str) -> object:
-    """Parse JSON strictly: UTF-8, no name twice, no NaN.
+    """Parse JSON strictly: UTF-8, no name twice, no NaN, not more values than a model needs.
 
     Raises
     ------
     WeightsError
         If `text` is anything else; `what` names it in the message.
     """
+    if sum(map(text.count, (b"{", b"[", b","))) > VALUES_LIMIT:
+        raise WeightsError(
+            f"its {what} has more than {VALUES_LIMIT:,} values, more than any model needs; "
+            "save it in several files"
+        )
     try:
         return json.loads(
             text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant

@@ -16,7 +16,7 @@ from auditor.weights.torch_values import storage_dtype, storage_key
 from auditor.weights.torch_zip import named_in
 from auditor.weights.views import Place, View, lay
 
-START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number 0x1950a86a20f9469cfc6c
+MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # the number 0x1950a86a20f9469cfc6c, as pickled
 PROTOCOL = 1001
 PICKLES = 5
 
@@ -76,7 +76,7 @@ def _places(
 
 
 def _matches(_file: Blob, head: bytes) -> bool:
-    return head.startswith(START)
+    return head.startswith(b"\x80") and MAGIC in head[:30]  # from protocol 4 on behind a frame
 
 
 TORCH_LEGACY = Format("torch.save before 1.6", _matches, read)

@@ -278,7 +278,7 @@ ENDLESS = {
     "a huge string": (b"\x80\x04\x8d" + (2**62).to_bytes(8, "little") + b"x.", DAMAGED),
     "a huge bytearray": (b"\x80\x05\x96" + (2**62).to_bytes(8, "little") + b"x.", DAMAGED),
     "a huge integer": (b"\x80\x02\x8b" + (2**31 - 1).to_bytes(4, "little") + b"x.", DAMAGED),
-    "many instructions": (b"\x80\x02" + b"N0" * 1_600_000 + b"N.", "more than 3000000 instr"),
+    "many instructions": (b"\x80\x02" + b"N0" * 800_000 + b"N.", "more than 1500000 instr"),
     "many names": (b"".join(b"cx\ny%d\n0" % i for i in range(10_001)) + b"N.", "more than 10000"),
 }
 

@@ -41,8 +41,8 @@ def scripted(model: nn.Module) -> bytes:
     return stream.getvalue()
 
 
-def legacy(value: object) -> bytes:
-    return saved(value, _use_new_zipfile_serialization=False)
+def legacy(value: object, **options: Any) -> bytes:
+    return saved(value, _use_new_zipfile_serialization=False, **options)
 
 
 WAYS: dict[str, Callable[[nn.Module], bytes]] = {
@@ -50,6 +50,8 @@ WAYS: dict[str, Callable[[nn.Module], bytes]] = {
     "module": saved,
     "state dict, old format": lambda model: legacy(model.state_dict()),
     "module, old format": legacy,
+    "old format, protocol 3": lambda model: legacy(model, pickle_protocol=3),
+    "old format, protocol 5": lambda model: legacy(model, pickle_protocol=5),
     "protocol 4": lambda model: saved(model, pickle_protocol=4),
     "protocol 5": lambda model: saved(model, pickle_protocol=5),
     "export": exported,
