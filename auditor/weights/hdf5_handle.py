@@ -1,5 +1,6 @@
 """A stretch of a weight file, as the seekable file that libraries ask for."""
 
+import re
 from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
 from typing import Any
 
@@ -8,15 +9,26 @@ from auditor.weights.formats import Blob
 
 PIECE = 16 << 20  # bytes a library may ask for at once: an honest file's structure has kilobytes
 
+TEXTS = 64 << 20  # bytes of all texts; the longest known, a configuration, has 0.7 MB
+HEAP = b"GCOL"  # how a collection of texts starts, and nothing else that libraries ask for
+HEAD = 16  # bytes before each of them, and before the first
+ALIGNED = 8
+
 
 class Stretch(RawIOBase):
-    """The bytes of `file` from `start` to before `start` + `size`."""
+    """The bytes of `file` from `start` to before `start` + `size`.
+
+    What the HDF5 library asks for is looked at first: it would never come back from a damaged
+    collection of texts.
+    """
 
     def __init__(self, file: Blob, start: int, size: int) -> None:
         self._file = file
         self._start = start
         self._size = size
         self._at = 0
+        self._heaps: set[int] = set()  # collections of texts that were seen
+        self._left = TEXTS
 
     def readable(self) -> bool:
         """It is."""
@@ -52,5 +64,30 @@ class Stretch(RawIOBase):
                 f"its structure has {len(buffer)} bytes at {self._at}, where {self._size} is the "
                 "end; the file was cut off or damaged"
             )
-        buffer[:] = self.read(len(buffer))
-        return len(buffer)
+        first, count = max(0, self._at - len(HEAP) + 1), len(buffer)
+        end = min(self._size, self._at + count + len(HEAP) - 1)
+        around = self._file.read(self._start + first, end - first)
+        for found in re.finditer(HEAP, around):
+            self._must_end(first + found.start())
+        buffer[:] = around[self._at - first :][:count]
+        self._at += count
+        return count
+
+    def _must_end(self, heap: int) -> None:
+        """Refuse texts that HDF5 would look for without end: it adds up sizes, also those of 0."""
+        if heap in self._heaps or heap + HEAD > self._size:
+            return
+        self._heaps.add(heap)
+        size = int.from_bytes(self._file.read(self._start + heap + 8, 8), "little")
+        self._left -= size
+        if self._left < 0:
+            raise WeightsError(f"its texts take more than {TEXTS} bytes; it is damaged")
+        data = self._file.read(self._start + heap, min(size, self._size - heap))
+        at = HEAD
+        while at + HEAD <= len(data):
+            index = int.from_bytes(data[at : at + 2], "little")
+            size = int.from_bytes(data[at + 8 : at + HEAD], "little")
+            step = HEAD + size if index else size  # what is free counts its head
+            if step < HEAD:
+                raise WeightsError("its texts lie in a heap with a part of no size; it is damaged")
+            at += -(-step // ALIGNED) * ALIGNED

@@ -73,6 +73,8 @@ def _opened(file: Blob) -> Iterator[Id]:
     doing = "reading the HDF5 structure of a file that is cut off or damaged"
     handle = Stretch(file, 0, file.size)
     with translate(*FOREIGN, to=WeightsError, doing=doing), h5py.File(handle, "r") as opened:
+        if opened.id.get_create_plist().get_sizes() != (8, 8):
+            raise WeightsError("its places and sizes are not numbers of 8 bytes; save it again")
         yield opened.id
 
 

@@ -1,5 +1,6 @@
 """h5py writes, our reader reads; and HDF5 files that point outside, grow, or lie."""
 
+import json
 import os
 import stat
 import zlib
@@ -325,6 +326,36 @@ def test_a_damaged_chunk_is_told_by_its_checksum(rng):
 def test_lzf_never_gives_more_than_was_asked_for(data, size):
     with suppress(WeightsError):
         assert len(restored(data, [Filter(LZF, ())], 0, size)) == size
+
+
+def with_text(length: int) -> bytes:
+    def fill(file):
+        file["w"] = np.eye(2)
+        file.attrs["model_config"] = json.dumps({"x": "y" * length})
+
+    return written(fill)
+
+
+@pytest.mark.parametrize("length", [10, 5000])
+def test_a_collection_of_texts_without_end_is_refused(length):
+    data = with_text(length)
+    start = data.index(b"GCOL")
+    endless = data[: start + 16] + bytes(16) + data[start + 32 :]  # free, and of no size
+    assert "a heap with a part of no size" in reason(endless)
+
+
+def test_a_collection_of_texts_that_states_any_size_is_refused():
+    data = with_text(10)
+    start = data.index(b"GCOL")
+    huge = data[: start + 8] + (2**62).to_bytes(8, "little") + data[start + 16 :]
+    assert "its texts take more than" in reason(huge)
+
+
+def test_places_of_another_size_are_refused(tmp_path):
+    plan = h5p.create(h5p.FILE_CREATE)
+    plan.set_sizes(4, 4)
+    h5py.h5f.create(bytes(tmp_path / "m.h5"), fcpl=plan).close()
+    assert "are not numbers of 8 bytes" in the_failure(source_file(tmp_path / "m.h5")).reason
 
 
 def test_groups_nested_deeper_than_any_model_are_refused():
