@@ -19,8 +19,8 @@ from auditor.weights.tensors import whole_numbers
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 WINDOW = 1 << 20  # bytes fetched at a time
-HEADER_LIMIT = 128 << 20  # bytes; the longest known, a vocabulary of 262,144 words, has 16
-WORDS_LIMIT = 4_000_000  # in one list; the longest known has 600,000
+HEADER_LIMIT = 64 << 20  # bytes; the longest known, a vocabulary of 262,144 words, has 16
+WORDS_LIMIT = 2_000_000  # in one list; the longest known has 600,000
 KEYS_LIMIT = 10_000  # the most known are about 60
 TENSORS_LIMIT = 100_000  # the most known are about 2,000
 NAME_LIMIT = 20_000  # bytes; ggml itself stops at 64

@@ -484,6 +484,13 @@ def test_an_archive_of_something_else_says_so():
     assert "without any NumPy array" in failure.reason
 
 
+def test_more_arrays_than_any_model_has_are_refused():
+    data = zipped({f"{i}.npy": b"" for i in range(10_001)})
+    assert (
+        "has 10001 arrays; expected at most 10000" in the_failure(in_memory("m.npz", data)).reason
+    )
+
+
 def test_names_are_taken_as_they_are_and_nothing_is_written():
     names = ["../../etc/passwd", "/etc/passwd", "<script>", "\u202egnp", "a b"]
     data = zipped({f"{name}.npy": npy(WEIGHT) for name in names})
