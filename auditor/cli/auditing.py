@@ -1,5 +1,6 @@
 """``audit``: the verdict on one version, now."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,7 +70,10 @@ def audit(
         FailOn, typer.Option(help="Worst verdict that is let through is below this one.")
     ] = FailOn.BLOCK,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be read; measure nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what would be fetched, needed and take how long; audit nothing."
+        ),
     ] = False,
     deliver: Annotated[
         bool, typer.Option("--deliver", help="Also record it and give it to the sinks.")
@@ -77,8 +81,7 @@ def audit(
     config: ConfigFile = None,
 ) -> None:
     """Audit one version: read, measure, compare, judge, report."""
-    from auditor.planning import plan
-    from auditor.refs import find
+    from auditor.cli.planned import planned, shown
     from auditor.single import Request, record
     from auditor.single import audit as audited
 
@@ -86,8 +89,8 @@ def audit(
     request = Request(ref, settings, baseline, policy)
     written = chosen_formats(formats)
     if dry_run:
-        named = find(ref, settings)
-        out(plan(named.version, named.files(), settings))
+        plan = planned(ref, settings, baseline, None)
+        out_json(asdict(plan)) if as_json else out(shown(plan))
         return
     with progress(f"auditing {printable(ref)}") as show:
         version, document = audited(request, show)

@@ -57,7 +57,7 @@ def run(
         On the clock `time.monotonic`. A job that would end later is not started, and its
         `late` is yielded instead.
     """
-    count = min(workers or cores(), _side_by_side(jobs, budget))
+    count = at_once(jobs, budget, workers)
     blas = ThreadpoolController().select(user_api="blas")
     most = max((library.num_threads for library in blas.lib_controllers), default=1)
     with (
@@ -86,13 +86,14 @@ def _ends_after(deadline: float | None, job: Job[T]) -> bool:
     return deadline is not None and time.monotonic() + job.seconds > deadline
 
 
-def _side_by_side(jobs: Sequence[Job[T]], budget: int) -> int:
-    """How many jobs at once leave no core idle for long, from 1 up."""
+def at_once(jobs: Sequence[Job[T]], budget: int, workers: int | None = None) -> int:
+    """How many jobs at once leave no core idle for long, from 1 up to `workers`, or cores."""
     if not jobs:
         return 1
     longest = max(jobs, key=lambda job: job.effort)
     as_long = sum(job.effort for job in jobs) / longest.effort if longest.effort else 1.0
-    return max(1, min(round(as_long), budget // max(longest.bytes, 1)))
+    fitting = min(round(as_long), budget // max(longest.bytes, 1))
+    return max(1, min(workers or cores(), fitting))
 
 
 def _fits(job: Job[T], running: dict[Future[T], int], budget: int) -> bool:

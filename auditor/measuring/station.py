@@ -129,9 +129,7 @@ class Station:
         return bool(self.others and self.others.unit(unit))
 
     def _bytes(self, unit: Unit) -> int:
-        is_pair = self._is_pair(unit)
-        products = 16 * math.prod(unit.shape) if is_pair and unit.values else 0
-        return peak_bytes(unit.like, self.bench.settings, pair=is_pair) + products
+        return needed(unit, self.bench.settings, pair=self._is_pair(unit))
 
     def _outcome(self, index: int, unit: Unit) -> Outcome:
         made = self._made(index, unit, verified=unit.files <= self.verified)
@@ -221,6 +219,12 @@ class Station:
         spectra = (kept.eigenvalues, after.eigenvalues) if kept else None
         sides = Sides(weights=None, spectra=spectra)
         return change(before, after.record, sides, more=self.bench.settings.more_distances)
+
+
+def needed(unit: Unit, settings: Settings, *, pair: bool) -> int:
+    """Bytes that a unit needs while it is measured, or with `pair` it and the baseline's."""
+    products = 16 * math.prod(unit.shape) if pair and unit.values else 0
+    return peak_bytes(unit.like, settings, pair=pair) + products
 
 
 def _of_part(digest: str, part: str) -> str:

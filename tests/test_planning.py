@@ -1,0 +1,209 @@
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from auditor.cli.planned import shown
+from auditor.errors import UsageError
+from auditor.estimates import Speed, peak_bytes
+from auditor.planning import Place, Plan, plan, ranged
+from auditor.records import Role, Settings, SourceFile
+from auditor.sources.folder import files_at, version_at
+from auditor.wall.jobs import Terms
+from auditor.weights import Tensor
+
+GIB = 2**30
+SETTINGS = Settings(bootstrap=0)
+TERMS = Terms(settings=SETTINGS, memory=8 * GIB, workers=1)
+MACHINE = Speed(multiplications=1e10, hashing=1e9)
+
+
+def remote(name: str, size: int) -> SourceFile:
+    def nothing() -> BinaryIO:
+        raise AssertionError("nothing is to be fetched to decide this")
+
+    return SourceFile(name, Role.WEIGHTS, size, nothing, ranges=nothing)
+
+
+def place(tmp_path: Path, limit: int = GIB) -> Place:
+    return Place(tmp_path / "not" / "there", limit)
+
+
+# --- whole or in parts --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sizes", "disk", "partial", "expected"),
+    [
+        ([100, 200], 300, False, False),
+        ([100, 201], 300, False, True),
+        ([100], 300, True, True),
+        ([], 0, True, False),
+    ],
+)
+def test_whole_files_are_fetched_where_all_of_them_are_wanted_and_fit(
+    tmp_path, sizes, disk, partial, expected
+):
+    files = [remote(f"{i}.safetensors", size) for i, size in enumerate(sizes)]
+    files.append(SourceFile("readme.md", Role.CARD, 10**12, io.BytesIO))
+    assert ranged(files, disk=disk, folder=tmp_path, partial=partial) is expected
+
+
+def test_a_file_on_this_machine_is_never_fetched(tmp_path):
+    here = replace(remote("here.safetensors", 10**15), ranges=None)
+    assert not ranged([here], disk=1, folder=tmp_path, partial=True)
+
+
+def test_what_is_free_on_the_disk_counts_too(tmp_path):
+    file = remote("huge.safetensors", 2**62)
+    assert ranged([file], disk=2**63, folder=tmp_path / "not" / "there", partial=False)
+
+
+# --- the plan -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Two shards, and a file that cannot be read."""
+    where = tmp_path / "model"
+    where.mkdir()
+    for i, shapes in enumerate([[(300, 200), (300,)], [(64, 64), (40, 8, 3, 3)]], start=1):
+        arrays = {f"h.{i}.{j}": rng.standard_normal(s, np.float32) for j, s in enumerate(shapes)}
+        save_file(arrays, where / f"model-0000{i}-of-00002.safetensors")
+    (where / "old.bin").write_bytes(b"not a model")
+    return where
+
+
+def planned(folder: Path, terms: Terms = TERMS, *, pairs: bool = False) -> Plan:
+    version = version_at(folder)
+    return plan(version, files_at(folder), terms, place(folder), MACHINE, pairs=pairs)
+
+
+def test_a_plan_counts_files_tensors_and_parameters(folder):
+    found = planned(folder)
+    assert (found.files, found.tensors, found.matrices) == (3, 4, 3)
+    assert found.bytes == sum(path.stat().st_size for path in folder.iterdir())
+    assert found.parameters == 300 * 200 + 64 * 64 + 40 * 8 * 9
+    assert found.largest_files[0].name == "model-00001-of-00002.safetensors"
+    assert found.failures[0].startswith("old.bin: ")
+    assert (found.mode, found.fetched, found.disk) == ("local", 0, 0)
+    assert found.coverage == 1.0
+
+
+def test_memory_is_that_of_the_largest_layers_side_by_side(folder):
+    needed = sorted(
+        peak_bytes(Tensor("w", shape, "float32", "f", bytes), SETTINGS, pair=False)
+        for shape in [(300, 200), (64, 64), (40, 8, 3, 3)]
+    )
+    assert planned(folder).memory == needed[-1]
+    assert planned(folder).largest_layers[0].bytes == needed[-1]
+    assert planned(folder, pairs=True).memory == needed[-1] + 4 * 300 * 200
+
+
+def test_layers_that_do_not_fit_are_named_and_not_covered(folder):
+    most = planned(folder).memory
+    found = planned(folder, replace(TERMS, memory=most - 1))
+    assert [layer.name for layer in found.too_large] == ["h.1.0"]
+    assert found.memory < most
+    assert found.coverage == pytest.approx(1.0 - 60_000 / found.parameters)
+
+
+def test_time_grows_with_twins_and_pairs_and_ends_with_the_budget(folder):
+    long = planned(folder).seconds
+    assert planned(folder, pairs=True).seconds > 1.8 * long
+    bare = replace(TERMS, settings=replace(SETTINGS, randomize=False))
+    assert planned(folder, bare).seconds < long
+    short = planned(folder, replace(TERMS, time_budget=long / 2.0))
+    assert short.seconds == long / 2.0
+    assert 0.0 < short.coverage < 1.0
+
+
+def test_only_some_layers_are_planned(folder):
+    some = replace(TERMS, settings=replace(SETTINGS, layers=("h.2.*",)))
+    found = planned(folder, some)
+    assert found.matrices == 2
+    assert found.seconds < planned(folder).seconds
+    with pytest.raises(UsageError, match="no layer is called"):
+        planned(folder, replace(TERMS, settings=replace(SETTINGS, layers=("none",))))
+
+
+def elsewhere(folder: Path, opened: list[str]) -> list[SourceFile]:
+    """The files as if they were remote: what is opened whole, and how, is noted."""
+
+    def ranges(file: SourceFile) -> Callable[[], BinaryIO]:
+        def handle() -> BinaryIO:
+            opened.append(file.name)
+            return file.open()
+
+        return handle
+
+    def whole() -> BinaryIO:
+        raise AssertionError("a plan needs no whole file")
+
+    return [replace(file, open=whole, ranges=ranges(file)) for file in files_at(folder)]
+
+
+def test_a_remote_plan_opens_files_in_parts_only(folder, tmp_path):
+    opened: list[str] = []
+    files = elsewhere(folder, opened)
+    version = version_at(folder)
+    roomy = plan(version, files, TERMS, place(tmp_path), MACHINE, pairs=False)
+    assert len(opened) == 3
+    assert (roomy.mode, roomy.fetched, roomy.disk) == ("whole", roomy.bytes, roomy.bytes)
+    assert "fit into 1 GiB" in roomy.reason
+    tight = plan(version, files, TERMS, place(tmp_path, 1000), MACHINE, pairs=False)
+    values = 4 * (300 * 200 + 300 + 64 * 64 + 40 * 8 * 9)
+    assert (tight.mode, tight.fetched, tight.disk) == ("ranges", values, 0)
+    assert "do not fit into 1000 B" in tight.reason
+    some = replace(TERMS, settings=replace(SETTINGS, layers=("h.2.0",)))
+    part = plan(version, files, some, place(tmp_path), MACHINE, pairs=False)
+    assert (part.mode, part.fetched) == ("ranges", 4 * 64 * 64)
+
+
+def test_a_plan_of_sparse_files_reads_headers_only(tmp_path):
+    size = 50 * GIB
+    shape = [size // 8192, 4096]
+    text = json.dumps({"w": {"dtype": "BF16", "shape": shape, "data_offsets": [0, size]}}).encode()
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + size)
+    found = planned(tmp_path)
+    assert found.too_large[0].bytes > 100 * GIB
+    assert found.coverage == 0.0
+
+
+# --- what is printed ----------------------------------------------------------------------
+
+
+def test_a_plan_is_shown_in_a_few_lines_whatever_the_files_are_called(folder):
+    found = planned(folder)
+    hostile = replace(found.largest_files[0], name="\x1b[31m" + "x" * 1000)
+    said = shown(replace(found, largest_files=(hostile,) * 5, files=1000))
+    assert "\x1b" not in said
+    assert "1,000 weight files" in said
+    assert len(said.splitlines()) < 12
+    assert max(map(len, said.splitlines())) < 500
+
+
+def test_a_plan_says_what_is_left_out_and_why(folder, tmp_path):
+    tight = planned(folder, replace(TERMS, memory=planned(folder).memory - 1))
+    said = shown(tight)
+    assert "h.1.0 needs 6" in said
+    assert "raise it" in said
+    files = elsewhere(folder, [])
+    timed = replace(TERMS, time_budget=1e-4)
+    part = plan(version_at(folder), files, timed, place(tmp_path), MACHINE, pairs=True)
+    said = shown(part)
+    assert "in parts: only some of the tensors are wanted" in said
+    assert "without the transfer; " in said
+    assert "each beside its baseline" in said
+
+
+def test_a_plan_is_json(folder):
+    assert json.loads(json.dumps(asdict(planned(folder))))["mode"] == "local"
