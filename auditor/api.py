@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor import document
 from auditor.config.options import Options, chosen
+from auditor.config.units import asked
 from auditor.given import examined
 from auditor.policy import MIN_COVERAGE
 from auditor.records import LayerRecord, Reading, Settings, Skip
@@ -61,9 +62,13 @@ class Analysis:
 
     @property
     def complete(self) -> bool:
-        """Whether every file was parsed and nearly all parameters of matrices were read."""
+        """Whether every file was parsed and nearly all parameters of matrices were read.
+
+        Never where a time budget left something out.
+        """
         share = document.share_read(self.layers, self.skipped)
-        return not self.reading.failures and share >= MIN_COVERAGE
+        is_cut = any(skip.is_untimely for skip in self.skipped)
+        return not self.reading.failures and not is_cut and share >= MIN_COVERAGE
 
 
 def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
@@ -89,6 +94,7 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     precision: str = "float64",
     seed: int = 0,
     device: str = "auto",
+    time_budget: str | None = None,
     progress: Progress = quiet,
 ) -> Analysis:
     """Measure every layer of a model.
@@ -143,6 +149,9 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     device
         Where eigenvalues are computed: ``cpu``, ``cuda``, or ``auto``: ``cuda`` where torch
         sees a GPU.
+    time_budget
+        Such as ``10m``: layers with most parameters for their time come first, and those that
+        would not be done by then are left out, as not read. None: as long as it takes.
     progress
         Called as ``progress(done, total, name)`` after every tensor.
 
@@ -156,7 +165,8 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     """
     given = {name: value for name, value in locals().items() if name in Options.model_fields}
     settings = chosen(given).settings
-    terms = Terms(settings=settings, memory=MEMORY, device=device)
+    limit = asked(time_budget, "time_budget")
+    terms = Terms(settings=settings, memory=MEMORY, device=device, time_budget=limit)
     found = examined(model, None, terms, progress)
     return Analysis(found.layers, found.skipped, found.reading, settings)
 

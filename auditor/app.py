@@ -66,10 +66,15 @@ def tidy(config: Config) -> None:
     trim(config.data / MEASURED, config.limits.cache)
 
 
-def examiner(
-    config: Config, policy: Policy, memory: Memory, progress: Progress, execute: Execute
+def examiner(  # noqa: PLR0913 - what an examiner is put together from
+    config: Config,
+    policy: Policy,
+    memory: Memory,
+    progress: Progress,
+    execute: Execute,
+    time_budget: float | None = None,
 ) -> Examiner:
-    """Examine within the configured limits.
+    """Examine within the configured limits, and in so many seconds of measuring.
 
     Raises
     ------
@@ -78,7 +83,7 @@ def examiner(
     """
     if config.limits.device == CUDA:
         eigensolver(CUDA)
-    told = terms(config)
+    told = terms(config, time_budget)
     folder, limit = config.data / FETCHED, config.limits.disk
     some = bool(told.settings.layers) or told.time_budget is not None
     parts = partial(ranged, disk=limit, folder=folder, partial=some)

@@ -37,6 +37,7 @@ class Request:
     config: Config
     baseline: str | None = None  # a REF, "none", or None for the configured selectors
     policy: str | None = None
+    time_budget: float | None = None  # seconds of measuring
 
 
 def audit(
@@ -60,7 +61,8 @@ def audit(
     named = find(request.ref, config)
     policy = load_policy(config.policy if request.policy is None else request.policy)
     with existing_ledger(config) as ledger:
-        examine = examiner(config, policy, _memory(config), progress, execute).examine
+        memory, time_budget = _memory(config), request.time_budget
+        examine = examiner(config, policy, memory, progress, execute, time_budget).examine
         chosen = _chosen(request, named, ledger)
         trend = ledger.trend(named.version, TREND) if ledger else ()
         found = examine(named.version, named.files(), chosen, trend)

@@ -32,6 +32,8 @@ Examples:
   auditor audit checkpoints/ --baseline release/ --policy recommended
   auditor audit models:/digits/3 --baseline models:/digits@champion
   auditor audit model.safetensors --json | jq .verdict
+  auditor audit models:/llm/7 --dry-run
+  auditor audit models:/llm/7 --time-budget 10m
 """
 
 
@@ -75,6 +77,12 @@ def audit(
             "--dry-run", help="Say what would be fetched, needed and take how long; audit nothing."
         ),
     ] = False,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Measure for so long at most, such as 10m; then INCOMPLETE."
+        ),
+    ] = None,
     deliver: Annotated[
         bool, typer.Option("--deliver", help="Also record it and give it to the sinks.")
     ] = False,
@@ -82,14 +90,16 @@ def audit(
 ) -> None:
     """Audit one version: read, measure, compare, judge, report."""
     from auditor.cli.planned import planned, shown
+    from auditor.config.units import asked
     from auditor.single import Request, record
     from auditor.single import audit as audited
 
     settings = optional(config)
-    request = Request(ref, settings, baseline, policy)
+    seconds = asked(time_budget, "--time-budget")
+    request = Request(ref, settings, baseline, policy, seconds)
     written = chosen_formats(formats)
     if dry_run:
-        plan = planned(ref, settings, baseline, None)
+        plan = planned(ref, settings, baseline, seconds)
         out_json(asdict(plan)) if as_json else out(shown(plan))
         return
     with progress(f"auditing {printable(ref)}") as show:

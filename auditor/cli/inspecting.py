@@ -106,6 +106,10 @@ def analyze(
     device: Annotated[
         str, typer.Option(help="Where eigenvalues are computed: auto, cpu or cuda.")
     ] = "auto",
+    time_budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Measure for so long at most, such as 10m."),
+    ] = None,
 ) -> None:
     """Measure every layer; no baseline, no judgement."""
     from auditor.api import analyze as measured
@@ -136,6 +140,7 @@ def analyze(
             precision=precision,
             seed=seed,
             device=device,
+            time_budget=time_budget,
             progress=show,
         )
     if as_json:

@@ -3,6 +3,8 @@
 import re
 from fractions import Fraction
 
+from auditor.errors import UsageError
+
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 BYTES = {"": 1, "b": 1} | {
     f"{letter}{unit}": base**power
@@ -46,3 +48,17 @@ def duration(value: object) -> float:
     if found is None or not (count := float(found[1]) * SECONDS[found[2].lower()]):
         raise ValueError(f"found {value!r}: expected a time such as 90s, 10m or 1h")
     return count
+
+
+def asked(text: str | None, option: str) -> float | None:
+    """Seconds that were asked for with an option; None where none were.
+
+    Raises
+    ------
+    UsageError
+        If `text` is no duration.
+    """
+    try:
+        return None if text is None else duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from error
