@@ -9,6 +9,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from auditor.architecture import Architecture
@@ -21,8 +22,8 @@ from auditor.measuring.unit import (
     Weight,
     as_layer,
     combined,
-    plain,
     skipped,
+    weight_of,
 )
 from auditor.records import Layer, Skip
 from auditor.spectral import lora
@@ -132,6 +133,11 @@ def _pairs(tensors: Mapping[str, Tensor], architecture: Architecture) -> Iterato
         shape = lora.product_shape(down.shape, up.shape) if up else None
         if up is None or shape is None:
             continue
+        adapter = architecture.adapter(down)
+        magnitudes = _magnitudes(tensors, module, suffix)
+        is_more = any(module + end in tensors for end in BETWEEN)
+        if is_more or (magnitudes and math.prod(magnitudes.shape) != shape[0]):
+            adapter = replace(adapter, is_addable=False)
         yield Factors(
             name=f"{module}.lora{suffix}",
             module=module,
@@ -139,15 +145,9 @@ def _pairs(tensors: Mapping[str, Tensor], architecture: Architecture) -> Iterato
             down=down,
             up=up,
             alpha=_beside(tensors, f"{module}.alpha"),
-            magnitudes=_magnitudes(tensors, module, suffix),
-            adapter=_of(architecture.adapter(down), tensors, module),
+            magnitudes=magnitudes,
+            adapter=adapter,
         )
-
-
-def _of(adapter: Adapter, tensors: Mapping[str, Tensor], module: str) -> Adapter:
-    """The same; not to be added where more than two factors decide the change."""
-    is_more = any(module + end in tensors for end in BETWEEN)
-    return replace(adapter, is_addable=False) if is_more else adapter
 
 
 def _counterpart(name: str) -> tuple[str, str, str]:
@@ -208,7 +208,7 @@ def _read_alone(pair: Factors) -> Read:
 
 def _fit(pair: Factors, name: str) -> _Fit | tuple[Skip, ...]:
     """The values of the factors of a layer; the skips of their tensors if one of them is unfit."""
-    weights = [weight for one in (pair.down, pair.up) if (weight := plain(one).weight)]
+    weights = [weight_of(tensor) for tensor in (pair.down, pair.up)]
     down, up = found = [weight.values() for weight in weights]
     parts = [as_layer(weight, values) for weight, values in zip(weights, found, strict=True)]
     if not all(part.layer for part in parts):
@@ -218,7 +218,7 @@ def _fit(pair: Factors, name: str) -> _Fit | tuple[Skip, ...]:
     alpha = float(pair.alpha.array(pair.alpha.read()).flat[0]) if pair.alpha else None
     scale = pair.adapter.scale(pair.module, pair.down.shape[0], alpha)
     digest = combined("lora", *(part.digest for part in parts), repr(scale))
-    return _Fit(down.array, up.array, scale, digest)
+    return _Fit(np.asarray(down.array), np.asarray(up.array), scale, digest)
 
 
 # --- added to a weight --------------------------------------------------------------------
@@ -259,7 +259,7 @@ def _read_added(pair: Factors, unit: Unit, *, is_on_baseline: bool) -> Read:
     parts = [base.digest, fit.digest, str(turned)]
     if pair.magnitudes:
         data = pair.magnitudes.read()
-        array = lora.renormed(array, pair.magnitudes.array(data))
+        array = lora.renormed(array, np.asarray(pair.magnitudes.array(data)))
         parts.append(pair.magnitudes.digest(data))
     skips = (*(() if is_on_baseline else base.skips), *pair.skips(unit.name))
     values = Values(array.T if turned else array, combined("added", *parts), skips)

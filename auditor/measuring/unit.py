@@ -56,7 +56,7 @@ class Unit:
     read: Callable[[], Read]
     like: Tensor  # what takes as much memory and time
     values: int | None = None  # stored ones, where `shape` does not tell
-    weight: Weight | None = None  # that an adapter can be added to; None of an adapter itself
+    weight: Weight | None = None  # that an adapter can be added to
     is_on_baseline: bool = False  # whether it is a weight of the baseline, changed by an adapter
 
     @property
@@ -71,9 +71,22 @@ class Unit:
 
 def plain(tensor: Tensor, module: Module | None = None) -> Unit:
     """A tensor that holds the values it stands for."""
+    weight = weight_of(tensor, module)
+    is_real = "float" in tensor.element
+    return Unit(
+        name=tensor.name,
+        shape=tensor.shape,
+        tensors=(tensor,),
+        read=weight.read,
+        like=tensor,
+        weight=weight if is_real else None,
+    )
+
+
+def weight_of(tensor: Tensor, module: Module | None = None) -> Weight:
+    """A tensor as the weight that it holds as it is."""
     made = partial(_values, tensor)
-    weight = Weight(tensor.name, tensor.shape, tensor.dtype, module, made)
-    return Unit(tensor.name, tensor.shape, (tensor,), weight.read, like=tensor, weight=weight)
+    return Weight(tensor.name, tensor.shape, tensor.dtype, module, made)
 
 
 def _values(tensor: Tensor) -> Values:

@@ -81,7 +81,7 @@ def merged(base: NDArray[Any], down: NDArray[Any], up: NDArray[Any], scale: floa
         As in `thin`.
     """
     product = np.stack(dense(down, up, scale), axis=2, dtype=np.float64).reshape(base.shape)
-    product += base
+    product += np.asarray(base)
     return product
 
 

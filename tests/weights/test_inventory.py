@@ -1,13 +1,14 @@
 """One model in several files: what is counted once, and how the parts of a pipeline are named."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 import safetensors.numpy as st
 import torch
+from numpy.typing import NDArray
 
 from auditor.records import Role, SourceFile
 from auditor.weights import opened
@@ -15,15 +16,16 @@ from auditor.weights.inventory import Inventory
 from tests.weights.reading import in_memory, look, saved
 from tests.weights.test_hostile_pickles import Bomb
 
-Arrays = dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
+Array = NDArray[np.float32]
+Arrays = dict[str, Array]
 
 
 @pytest.fixture
 def llama(rng) -> Arrays:
     """Two blocks as transformers names them."""
 
-    def matrix(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        return rng.normal(size=shape).astype(np.float32)
+    def matrix(*shape: int) -> Array:
+        return np.asarray(rng.normal(size=shape), np.float32)
 
     state = {"model.embed_tokens.weight": matrix(50, 16), "lm_head.weight": matrix(50, 16)}
     for i in range(2):
@@ -143,11 +145,11 @@ def test_other_values_of_the_same_shapes_are_another_model(llama, rng):
 
 
 def test_what_is_left_out_by_name_is_neither_fetched_nor_missed(llama):
-    def refused() -> None:
+    def refused() -> BinaryIO:
         raise AssertionError("fetched a file that nobody needs")
 
     names = ("model.fp16.safetensors", "tf_model.h5", "onnx/model.onnx")
-    left = [SourceFile(name, Role.WEIGHTS, 10**12, refused) for name in names]  # type: ignore[arg-type]
+    left = [SourceFile(name, Role.WEIGHTS, 10**12, refused) for name in names]
     index = in_memory(
         "model.safetensors.index.fp16.json", b'{"weight_map": {"a": "model.fp16.safetensors"}}'
     )
@@ -176,7 +178,7 @@ def test_what_a_copy_alone_holds_is_part_of_the_model(llama):
 def test_of_a_remote_copy_that_may_run_code_only_parts_are_fetched(llama):
     file = in_memory("pytorch_model.bin", _pickled(llama))
 
-    def refused() -> None:
+    def refused() -> BinaryIO:
         raise AssertionError("fetched whole")
 
     remote = replace(file, open=refused, ranges=file.open)
@@ -212,10 +214,10 @@ def test_sentence_transformers_keep_the_names_of_their_first_module(llama):
 
 @pytest.mark.parametrize("same", [True, False])
 def test_a_single_file_of_a_pipeline_is_its_components_again(llama, rng, same):
-    make: Callable[[np.ndarray], np.ndarray] = (  # type: ignore[type-arg]
-        (lambda v: v) if same else (lambda v: rng.normal(size=v.shape).astype(np.float32))
-    )
-    whole = {f"cond_stage_model.{name}": make(value) for name, value in llama.items()}
+    def value(of: Array) -> Array:
+        return of if same else np.asarray(rng.normal(size=of.shape), np.float32)
+
+    whole = {f"cond_stage_model.{name}": value(of) for name, of in llama.items()}
     files = [
         in_memory("text_encoder/model.safetensors", st.save(llama)),
         in_memory("v1-5-pruned.safetensors", st.save(whole)),
