@@ -10,13 +10,12 @@ from functools import partial
 import psutil
 
 from auditor.config import Config, parts
-from auditor.examining import Examiner
+from auditor.examining import Examiner, in_parts
 from auditor.executors.gpu import CUDA, eigensolver
 from auditor.file_cache import trim
 from auditor.ledger import Ledger
 from auditor.memory import Kept
 from auditor.pipeline import App
-from auditor.planning import ranged
 from auditor.policies import load_policy
 from auditor.policy import Policy
 from auditor.wall.jobs import Execute, Memory, Progress, Terms, quiet
@@ -85,9 +84,8 @@ def examiner(  # noqa: PLR0913 - what an examiner is put together from
         eigensolver(CUDA)
     told = terms(config, time_budget)
     folder, limit = config.data / FETCHED, config.limits.disk
-    some = bool(told.settings.layers) or told.time_budget is not None
-    parts = partial(ranged, disk=limit, folder=folder, partial=some)
-    return Examiner(told, policy, now, memory, progress, execute, parts)
+    ranged = partial(in_parts, terms=told, disk=limit, folder=folder)
+    return Examiner(told, policy, now, memory, progress, execute, ranged)
 
 
 def terms(config: Config, time_budget: float | None = None) -> Terms:

@@ -1,7 +1,7 @@
 """What a caller gives as a model: a module, a state dict, a path, a reference."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,9 +15,9 @@ from auditor.architecture.building import build
 from auditor.architecture.modules import modules_of
 from auditor.config.models import Limits
 from auditor.errors import UsageError
+from auditor.examining import in_parts
 from auditor.memory import Passing
-from auditor.planning import ranged
-from auditor.records import ModelVersion, Module, Reading, Skip, SourceFile, VersionId
+from auditor.records import ModelVersion, Module, Reading, Skip, VersionId
 from auditor.refs import find
 from auditor.wall.jobs import (
     Against,
@@ -70,19 +70,13 @@ def examined(model: object, before: object, terms: Terms, progress: Progress) ->
 def _job(model: Place, before: Place | None, terms: Terms) -> Job:
     """What is to be read of paths and references."""
     named = find(os.fspath(model), None)
-    files, fetch = named.files(), partial(_ranged, terms=terms)
+    files, fetch = named.files(), partial(in_parts, terms=terms, disk=Limits().disk, folder=Path())
     against = None
     if before is not None:
         base = find(os.fspath(before), None).files()
         version = _unnumbered(called(before))
         against = Against(version, base, ranged=fetch(base), needed=True)
     return Job(files, named.version.uri, terms, against, ranged=fetch(files))
-
-
-def _ranged(files: Sequence[SourceFile], terms: Terms) -> bool:
-    """As for audits with the default limits."""
-    some = bool(terms.settings.layers) or terms.time_budget is not None
-    return ranged(files, disk=Limits().disk, folder=Path.cwd(), partial=some)
 
 
 def _unnumbered(name: str) -> ModelVersion:

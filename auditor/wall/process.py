@@ -41,7 +41,8 @@ class Child:
     It is killed with its parent, on Linux already when the thread ends that started it.
     """
 
-    silence: float = SILENCE
+    silence: float = SILENCE  # seconds without a message after which it is ended
+    program: str = PROGRAM
     _stack: ExitStack = field(default_factory=ExitStack)
     _process: "subprocess.Popen[bytes]" = field(init=False)
     _channel: Channel = field(init=False)
@@ -57,7 +58,7 @@ class Child:
         os.set_blocking(words, False)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-                [sys.executable, "-I", "-c", PROGRAM, str(its.fileno()), str(os.getpid())],
+                [sys.executable, "-I", "-c", self.program, str(its.fileno()), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=words,
