@@ -18,7 +18,7 @@ from auditor.weights.tensors import whole_numbers
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-WINDOW = 1 << 20  # bytes fetched at a time
+FIRST, LARGEST = 16 << 10, 512 << 10  # bytes fetched at a time; many headers end in the first
 HEADER_LIMIT = 64 << 20  # bytes; the longest known, a vocabulary of 262,144 words, has 16
 WORDS_LIMIT = 2_000_000  # in one list; the longest known has 600,000
 KEYS_LIMIT = 10_000  # the most known are about 60
@@ -165,6 +165,7 @@ class _Cursor:
         self._window = b""
         self._start = 0  # of the window
         self._stop = 0  # behind the window
+        self._size = FIRST  # of the next window
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
@@ -205,7 +206,8 @@ class _Cursor:
 
     def _load(self, count: int) -> None:
         self._check(self.at + count)
-        size = min(max(count, WINDOW), self._end - self.at)
+        size = min(max(count, self._size), self._end - self.at)
+        self._size = min(2 * self._size, LARGEST)
         self._window = self._file.read(self.at, size)
         self._start, self._stop = self.at, self.at + size
 

