@@ -79,6 +79,9 @@ def described(dataset: Id, file: Blob, where: str) -> Dataset | Unread:
         reason = f"repeats {stored} bytes of its file until they are {size}"
         return Unread(reason, shape, element.label)
     values = _values(dataset, plan, element, where)
+    if _is_filled(plan, values, shape):
+        reason = "has values that nobody wrote, and a fill value, which is not read here"
+        return Unread(reason, shape, element.label)
     if values.run is not None and stored != size:
         raise WeightsError(f"{where} stores {stored} bytes, its shape and type take {size}")
     _must_lie_inside(values, size, file, where)
@@ -195,20 +198,33 @@ def text(owner: Id, name: bytes, limit: int) -> str:
 
 
 def _values(dataset: Id, plan: Id, element: Element, where: str) -> Values:
+    """Where the values lie; those that lie nowhere are 0."""
     from h5py import h5d, h5s  # noqa: PLC0415 - as above
 
-    fill = np.zeros((), element.code)
-    if element.label != "bfloat16":  # whose bytes the library would take for integers
-        plan.get_fill_value(fill)
     if plan.get_layout() == h5d.CHUNKED:
         chunks, sides = _chunks(dataset, where), tuple(plan.get_chunk())
-        return Values(fill.tobytes(), chunks=chunks, sides=sides, steps=_steps(plan))
+        return Values(chunks=chunks, sides=sides, steps=_steps(plan))
     if plan.get_layout() == h5d.COMPACT:
         inline = np.zeros(dataset.shape, element.code)
         dataset.read(h5s.ALL, h5s.ALL, inline, dataset.get_type())  # at most 64 KiB
-        return Values(fill.tobytes(), inline=inline.tobytes())
+        return Values(inline=inline.tobytes())
     run = dataset.get_offset()
-    return Values(fill.tobytes(), run=None if run is None else int(run))
+    return Values(run=None if run is None else int(run))
+
+
+def _is_filled(plan: Id, values: Values, shape: tuple[int, ...]) -> bool:
+    """Whether values nobody wrote stand for something else than 0.
+
+    For what, the library would tell, and not come back from a damaged file.
+    """
+    from h5py import h5d  # noqa: PLC0415 - as above
+
+    if plan.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED or not math.prod(shape):
+        return False
+    if values.sides:
+        parts = zip(shape, values.sides, strict=True)
+        return len(values.chunks) < math.prod(-(-side // part) for side, part in parts)
+    return values.run is None and not values.inline
 
 
 def _chunks(dataset: Id, where: str) -> tuple[Chunk, ...]:

@@ -107,17 +107,21 @@ class _Walk:
         from h5py import h5l  # noqa: PLC0415 - as above
 
         found: list[tuple[bytes, int]] = []
+        names: set[bytes] = set()
         problems: list[str] = []  # an exception would not get through the library
 
         def take(name: bytes, link: Any) -> bool | None:  # noqa: ANN401 - h5py has no types
             problem = self._problem(
                 path, name, is_inside=link.type in (h5l.TYPE_HARD, h5l.TYPE_SOFT)
             )
-            if problem:
-                problems.append(problem)
-            elif link.type == h5l.TYPE_HARD:  # what a soft one leads to has a hard one of its own
+            if problem or name in names:
+                problems.append(problem or "has two things of one name in a group; it is damaged")
+            names.add(name)
+            if problems:
+                return True
+            if link.type == h5l.TYPE_HARD:  # what a soft one leads to has a hard one of its own
                 found.append((name, int(link.u)))
-            return bool(problem) or None
+            return None
 
         group.links.iterate(take, info=True)
         if problems:

@@ -44,9 +44,8 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What the bytes of a dataset are made from; `inline` or a run or chunks, over `fill`."""
+    """What the bytes of a dataset are made from: `inline`, or a run, or chunks over zeros."""
 
-    fill: bytes  # one value, where nothing is stored
     inline: bytes = b""  # all values, out of the dataset's header
     run: int | None = None  # where all values lie in one run
     chunks: Sequence[Chunk] = ()
@@ -72,7 +71,7 @@ def array(file: Blob, values: Values, element: Element, shape: tuple[int, ...]) 
     if values.inline or values.run is not None:
         data = values.inline if values.run is None else file.read(values.run, size)
         return np.frombuffer(data, kind).reshape(shape)
-    found = np.full(shape, np.frombuffer(values.fill, kind)[0], kind)
+    found = np.zeros(shape, kind)
     for chunk in values.chunks:
         _place(found, chunk, _unpacked(file, chunk, values, kind))
     return found

@@ -101,17 +101,22 @@ def test_any_shape_cut_into_any_chunks_is_put_together_again(shape, data, how):
     np.testing.assert_array_equal(arrays(in_memory("m.h5", content))["w"], values)
 
 
-def test_values_nobody_wrote_are_the_fill_value():
+def test_values_nobody_wrote_are_zeros_unless_the_file_says_otherwise():
     def fill(file):
         file.create_dataset("zeros", (3, 4), "f4")
-        part = file.create_dataset("part", (6, 4), "f4", fillvalue=2.5, chunks=(2, 4))
-        part[2:4] = 1.0
+        for name, value in {"part": None, "filled": 2.5}.items():
+            part = file.create_dataset(name, (6, 4), "f4", fillvalue=value, chunks=(2, 4))
+            part[2:4] = 1.0
+        file.create_dataset("written", (3, 4), "f4", fillvalue=2.5)[:] = 1.0
 
-    found = arrays(in_memory("m.h5", written(fill)))
+    file = in_memory("m.h5", written(fill))
+    found = arrays(file)
     np.testing.assert_array_equal(found["zeros"], np.zeros((3, 4)))
-    np.testing.assert_array_equal(
-        found["part"], np.repeat([2.5, 1.0, 2.5], 2)[:, None] * np.ones(4)
-    )
+    np.testing.assert_array_equal(found["part"], np.repeat([0, 1, 0], 2)[:, None] * np.ones(4))
+    np.testing.assert_array_equal(found["written"], np.ones((3, 4)))
+    (skip,) = look(file).skipped
+    assert (skip.name, skip.shape, skip.read) == ("filled", (6, 4), False)
+    assert "nobody wrote" in skip.reason
 
 
 def test_values_in_the_header_of_their_dataset_are_read():
@@ -249,6 +254,11 @@ def test_a_soft_link_through_a_link_to_another_file_is_not_followed(canary, tmp_
 def test_a_name_that_is_a_path_is_refused():
     data = plain(abcdefg=np.eye(2)).replace(b"abcdefg\0", b"abc/efg\0")
     assert "'abc/efg' is a path and no name" in reason(data)
+
+
+def test_two_things_of_one_name_are_refused():
+    data = plain(abcdefg=np.eye(2), abcdefh=np.eye(3)).replace(b"abcdefh\0", b"abcdefg\0")
+    assert "two things of one name" in reason(data)
 
 
 def test_a_filter_that_is_code_from_elsewhere_is_refused_and_not_looked_for():
