@@ -67,8 +67,9 @@ def called(tree: Tree, named: Sequence[Named], model: Described) -> list[Called]
     for weight in named:
         shape = weight.dataset.shape
         if _is_numbered(weight.path):
-            labels = _labels(weight.path[:-2], tree.labels, model.names)
-            kind = _class(weight.path[-3:-2], labels, model.kinds)
+            groups = _groups(weight.path)
+            labels = _labels(groups, tree.labels, model.names)
+            kind = _class(groups[-1:], labels, model.kinds)
             own = _variable(weight.path[-1], kind, beside[weight.path[:-1]])
         else:
             *labels, own = _folded(weight.path)
@@ -82,6 +83,11 @@ def called(tree: Tree, named: Sequence[Named], model: Described) -> list[Called]
 
 def _is_numbered(path: Path) -> bool:
     return len(path) > 1 and path[-2] == "vars" and path[-1].isdecimal()
+
+
+def _groups(path: Path) -> Path:
+    """The groups of a numbered variable; TensorFlow 2.12 joined them as Windows joins folders."""
+    return tuple(part for group in path[:-2] for part in group.split("\\"))
 
 
 def _labels(groups: Path, labels: Mapping[Path, str], names: Mapping[Path, str]) -> list[str]:
