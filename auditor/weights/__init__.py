@@ -113,8 +113,9 @@ def opened(
             *(_part(left.file, glancer) for left in choice.left_out if left.may_run),
         ]
         used = {name for part in read for name in part.contents.beside}
-        parts = [part for part in read if part.name not in used]
-        outside = [opener.open(file).record for file in files if file.name in used]
+        parts = [part for part in read if part.name not in used or part.contents.holds_its_own]
+        kept = {part.name for part in parts}
+        outside = [opener.open(file).record for file in files if file.name in used - kept]
         indices = [file for file in files if file.role is Role.INDEX]
         merged = merge(parts, indices, outside, choice.left_out, _pipelines(files))
         yield replace(merged, configs=dict(_configs(files)))

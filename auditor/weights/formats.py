@@ -87,6 +87,11 @@ class Contents:
     failure: str = ""  # why its tensors cannot be read; empty where they can
     beside: tuple[str, ...] = ()  # names of other files that hold values of its tensors
 
+    @property
+    def holds_its_own(self) -> bool:
+        """Whether it is a weight file by itself, so that no other can hide it."""
+        return bool(self.tensors or self.skipped or self.globals)
+
 
 @dataclass(frozen=True, slots=True)
 class Format:

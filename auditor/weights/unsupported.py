@@ -12,10 +12,11 @@ from auditor.weights.formats import Blob, Contents, Format
 from auditor.weights.pickles import SIZE_LIMIT, unpickle
 from auditor.weights.torch_zip import named_in
 
+POINTER = b"version https://git-lfs"  # how a Git LFS pointer starts
 CONVERT = "convert it to safetensors"
 BY_HEAD = {  # first bytes -> what it is
     b"PK\x03\x04": f"a zip archive that is none of PyTorch's is not read here; {CONVERT}",
-    b"version https://git-lfs": "a Git LFS pointer, not the file; fetch it with git lfs pull",
+    POINTER: "a Git LFS pointer, not the file; fetch it with git lfs pull",
 }
 BY_SUFFIX = {
     ".pb": f"a TensorFlow graph is not read here; {CONVERT}",

@@ -87,22 +87,6 @@ def test_a_broken_file_does_not_hide_the_others():
     assert [record.name for record in inventory.reading.files] == ["a.safetensors", "b.safetensors"]
 
 
-UNSUPPORTED = {
-    "model.h5": b"\x89HDF\r\n\x1a\n" + bytes(100),
-    "model.onnx": b"\x08\x07\x12\x07pytorch",
-    "saved_model.pb": b"\x08\x01",
-    "flax_model.msgpack": b"\x81\xa1",
-}
-
-
-@pytest.mark.parametrize("name", UNSUPPORTED)
-def test_a_format_that_is_not_read_says_what_to_convert_it_to(name):
-    inventory = look(in_memory(name, UNSUPPORTED[name]))
-    (failure,) = inventory.reading.failures
-    assert failure.reason.endswith("convert it to safetensors")
-    assert "unknown" not in failure.reason
-
-
 @pytest.mark.parametrize("data", [b"hello", b"\x00" * 64, bytes(range(256)), b"@\0\0\0" * 9])
 def test_bytes_of_no_format_are_an_unknown_format(data):
     (failure,) = look(in_memory("model.bin", data)).reading.failures
