@@ -11,6 +11,7 @@ from auditor.errors import GoneError, RefusedError, SourceError
 from auditor.file_cache import trim
 from auditor.mlflow_client.places import below
 from auditor.sources.mlflow import Mlflow
+from auditor.weights.windows import Windows
 from tests.mlflow_server import Server, free_port, running
 
 HOUR = 3600 * 1000  # ms
@@ -256,6 +257,78 @@ def test_the_file_not_wanted_for_longest_is_removed_first(server, tmp_path):
     assert trim(here.cache, 0) == 200
 
 
+# --- parts of a file ------------------------------------------------------------------------
+
+LARGE = bytes(range(256)) * 1000
+
+
+def one_file(server, name):
+    run = server.log({"model.safetensors": LARGE})
+    source = f"runs:/{run.info.run_id}/weights/model.safetensors"
+    return server.client.create_model_version(name, source, run.info.run_id)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda server, name: server.register(name, {"model.safetensors": LARGE}),
+        lambda server, name: server.log_model(name, {"model.safetensors": LARGE}),
+        one_file,
+    ],
+    ids=["runs", "logged model", "one file"],
+)
+def test_parts_of_a_file_come_by_ranges_of_the_servers_own_proxy(server, tmp_path, make):
+    name = server.model()
+    make(server, name)
+    here = source(server, name, tmp_path)
+    (seen,) = here.changes(None)
+    (file,) = here.files(seen.version)
+    assert file.ranges is not None
+    with file.ranges() as handle:
+        for at in (0, len(LARGE) - 22, 100_000):
+            handle.seek(at)
+            assert handle.read(22) == LARGE[at : at + 22]
+        assert isinstance(handle, Windows)
+        assert handle.counted < len(LARGE) // 4
+    assert not list(here.cache.rglob("*"))
+    file.open().close()
+    (kept,) = here.files(seen.version)
+    assert kept.ranges is None  # it lies on this machine now
+
+
+def test_a_name_with_signs_of_addresses_is_a_name(server, tmp_path):
+    name = server.model()
+    server.register(name, {"a b#1?x=%41.bin": LARGE})
+    here = source(server, name, tmp_path)
+    (seen,) = here.changes(None)
+    (file,) = here.files(seen.version)
+    assert file.ranges is not None
+    with file.ranges() as handle:
+        assert handle.read(300) == LARGE[:300]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: path.unlink(), "answered 404"),
+        (lambda path: path.write_bytes(LARGE + b"x"), "answered 206 with 'bytes 0-16383/256001'"),
+        (lambda path: path.write_bytes(b""), "answered 416|answered 200|ignores ranges"),
+    ],
+    ids=["vanished", "longer", "empty"],
+)
+def test_a_file_that_changed_is_not_read_in_parts(server, tmp_path, change, said):
+    version = server.register(server.model(), {"model.safetensors": LARGE})
+    with_password = server.uri.replace("://", "://me:secret@")
+    here = Mlflow(with_password, models=(version.name,), cache=tmp_path / "files")
+    (seen,) = here.changes(None)
+    (file,) = here.files(seen.version)
+    change(stored(server, version))
+    assert file.ranges is not None
+    with file.ranges() as handle, pytest.raises(SourceError, match=said) as problem:
+        handle.read(1)
+    assert "secret" not in str(problem.value)
+
+
 # --- what may be fetched ------------------------------------------------------------------------
 
 
@@ -310,6 +383,9 @@ def test_an_allowed_place_is_read(server, tmp_path):
     version = pointed(server, f"{tmp_path}/models/a")
     allowed = source(server, version.name, tmp_path, allow=(f"{tmp_path}/models",))
     assert contents(allowed, version) == WEIGHTS
+    (seen,) = allowed.changes(None)
+    (file,) = allowed.files(seen.version)
+    assert file.ranges is None  # it lies on this machine: nothing is to be fetched
 
 
 @pytest.mark.parametrize("step", ["..", "%2e%2e"])
