@@ -25,7 +25,7 @@ Ref = Annotated[
     str,
     typer.Argument(
         metavar="REF",
-        help="A path, models:/name/3, models:/name@alias or runs:/run/path.",
+        help="A path, models:/name/3, models:/name@alias, runs:/run/path or hf://org/name.",
         show_default=False,
     ),
 ]
