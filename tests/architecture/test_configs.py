@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.architecture.configs import Adapter, adapter, heads, model_type, parse
+from auditor.architecture.configs import (
+    Adapter,
+    adapter,
+    heads,
+    model_type,
+    parse,
+    quantisation,
+)
 from auditor.errors import WeightsError
 from auditor.spectral.fused import Heads
 from tests.spectral import oracles
@@ -120,3 +127,27 @@ def test_numbers_that_json_does_not_have_are_read_as_python_writes_them():
 def test_the_scale_of_factors_is_alpha_over_the_rank(config, alpha, scale):
     found = adapter(config).scale("h.0.attn.q_proj", 8, alpha)
     assert found == pytest.approx(scale, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("start", "is_addable"),
+    [(True, True), ("gaussian", True), ("pissa_niter_4", False), ("OLoRA", False), (3, True)],
+)
+def test_an_adapter_that_alters_its_base_is_not_added_to_it(start, is_addable):
+    assert adapter({"init_lora_weights": start}).is_addable is is_addable
+
+
+# --- quantisation -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("config", "wanted"),
+    [
+        ({"quantization_config": {"quant_method": "gptq"}}, {"quant_method": "gptq"}),
+        ({"compression_config": {"format": "x"}}, {"format": "x"}),
+        ({"quantization_config": "gptq"}, {}),
+        ({}, {}),
+    ],
+)
+def test_what_is_said_of_quantisation(config, wanted):
+    assert quantisation(config) == wanted
