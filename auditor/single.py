@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from auditor.app import assemble, examiner, kept
+from auditor.app import assemble, examiner, kept, tidy
 from auditor.baselines import as_baseline, may_be_one
 from auditor.config import Config
 from auditor.document import Document, document
@@ -66,6 +66,7 @@ def audit(
         chosen = _chosen(request, named, ledger)
         trend = ledger.trend(named.version, TREND) if ledger else ()
         found = examine(named.version, named.files(), chosen, trend)
+    tidy(config)
     if request.baseline not in {None, "none"} and found.comparison is None:
         raise UsageError(
             f"baseline {request.baseline}: no matrix could be read from it, so there is nothing "

@@ -7,7 +7,7 @@ import pytest
 
 from auditor.document import Document
 from auditor.ledger import Ledger
-from auditor.records import ModelVersion, Trend, Verdict
+from auditor.records import FileRecord, ModelVersion, Reading, Trend, Verdict
 from tests.ledger.makers import DAY, START, audited, finding, layer, version, versions
 
 
@@ -116,6 +116,17 @@ def test_same_weights_give_their_newest_audit(ledger):
 def test_versions_of_which_no_file_was_read_have_no_weights_in_common(ledger):
     unread = save(ledger, version(1), Verdict.INCOMPLETE, weights="none")
     assert ledger.same_weights(version(2), unread["weights"]["digest"]) is None
+
+
+def test_weights_nobody_could_identify_are_the_same_as_none(ledger):
+    parts = FileRecord("model.safetensors", 9, "", verified=False)
+    whole = FileRecord("config.safetensors", 9, "0" * 64, verified=True)
+    assert Reading((whole,), 9).digest
+    assert not Reading((whole, parts), 18).digest
+    document = audited(version(1), weights="same")
+    unknown = {**document, "weights": {**document["weights"], "digest": ""}}
+    ledger.save(version(1), unknown, sinks=[], at=START)
+    assert ledger.same_weights(version(2), "") is None
 
 
 def test_trend_is_the_newest_earlier_versions_oldest_first(ledger):
