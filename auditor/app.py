@@ -65,7 +65,7 @@ def tidy(config: Config) -> None:
     trim(config.data / MEASURED, config.limits.cache)
 
 
-def examiner(  # noqa: PLR0913 - what an examiner is put together from
+def examiner(
     config: Config,
     policy: Policy,
     memory: Memory,
