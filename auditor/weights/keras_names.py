@@ -75,14 +75,19 @@ def called(tree: Tree, named: Sequence[Named], model: Described) -> list[Called]
             *labels, own = _folded(weight.path)
             kind = _class((), labels, model.kinds)
         above = _class((), labels[:-1], model.kinds)
-        weight_name = COUNTED.sub("", own.removeprefix("vars."))
-        how = layout(weight_name, shape, labels[-1] if labels else "", kind, above)
+        how = layout(_plain(own), shape, labels[-1] if labels else "", kind, above)
         found.append(Called(".".join((*labels, own)), how))
     return found
 
 
 def _is_numbered(path: Path) -> bool:
     return len(path) > 1 and path[-2] == "vars" and path[-1].isdecimal()
+
+
+def _plain(own: str) -> str:
+    """What a weight is by its name: ``kernel`` of ``kernel_1``, and of Keras 1's ``conv1_W_1``."""
+    name = COUNTED.sub("", own.removeprefix("vars."))
+    return "kernel" if name.endswith("_W") else name
 
 
 def _groups(path: Path) -> Path:

@@ -311,6 +311,14 @@ def test_names_of_transformers_come_out_as_it_has_them_in_pytorch():
     }
 
 
+def test_kernels_of_keras_1_come_in_the_same_order_of_axes(rng):
+    kernel, name = rng.standard_normal((3, 3, 2, 8)), "block1_conv1"
+    weights = {name: {f"{name}_W_1:0": kernel, f"{name}_b_1:0": rng.standard_normal(8)}}
+    found = arrays(in_memory("vgg.h5", old(weights, whole=False)))
+    assert set(found) == {f"{name}.{name}_W_1", f"{name}.{name}_b_1"}
+    np.testing.assert_array_equal(found[f"{name}.{name}_W_1"], kernel.transpose(3, 2, 0, 1))
+
+
 def test_weights_of_no_layer_are_named_by_themselves():
     data = old(
         {
