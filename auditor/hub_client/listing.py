@@ -9,12 +9,13 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from auditor.errors import RefusedError, SourceError
+from auditor.errors import GoneError, RefusedError, SourceError
 from auditor.hub_client.access import Access
 
 MOST_FILES = 100_000
 MOST_NAMED = 5  # files with issues that are named in a fact
 
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?$"  # steps out of no path
 Sha1 = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(ge=0, lt=1 << 62, strict=True)]
@@ -47,7 +48,7 @@ class _Security(_Answer):
 
 
 class _Model(_Answer):
-    id: Annotated[str, Field(max_length=200, pattern=r"^[\w.-]+(/[\w.-]+)?$")]
+    id: Annotated[str, Field(max_length=200, pattern=NAME)]
     sha: Sha1
     repository: Annotated[str, Field(alias="_id")] = ""
     gated: bool | str = False
@@ -96,6 +97,8 @@ def snapshot(access: Access, repo: str, revision: str) -> Snapshot:
         If the Hub does not answer, or in another form.
     """
     subject = f"{repo}@{revision}"
+    if ".." in revision or revision == ".":  # git allows none, and as a path it leads elsewhere
+        raise GoneError(f"{subject[:300]!r}: there is no such revision")
     path = f"/api/models/{repo}/revision/{quote(revision, safe='')}"
     params = {"blobs": "true", "securityStatus": "true"}
     found = _parsed(TypeAdapter(_Model), access.json(path, params, subject), subject, access)

@@ -24,7 +24,7 @@ NAME = "acme/tiny"
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[hub_server.Hub]:
-    """A Hub with one repository; nobody is logged in, and no proxy in between."""
+    """A Hub with one repository; nobody is logged in."""
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     with hub_server.serve() as made:
@@ -114,7 +114,9 @@ def test_a_tag_and_a_commit_are_found_relative_to_a_version(server, hub):
     assert tagged.identity == here.identity
 
 
-@pytest.mark.parametrize("ref", ["nope", "previous", "alias:champion", "@champion", "base_model"])
+@pytest.mark.parametrize(
+    "ref", ["nope", "..", ".", "a/../b", "previous", "alias:champion", "@champion", "base_model"]
+)
 def test_what_is_not_there_is_no_version(hub, ref):
     assert hub.resolve(ref, hub.find(f"hf://{NAME}")) is None
 
@@ -357,6 +359,7 @@ def test_an_answer_of_another_form_is_one_sentence(server, hub, answer):
     with pytest.raises(SourceError) as problem:
         hub.find(f"hf://{NAME}")
     assert len(str(problem.value)) < 500
+    assert sum(one.at == "api" for one in server.asked) == 1
 
 
 def test_a_place_that_is_not_there_is_a_source_error_that_names_it(tmp_path):

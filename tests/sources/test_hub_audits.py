@@ -1,6 +1,9 @@
 """Versions on the Hub, audited as a person asks for it."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from tests import hub_server
 from tests.hub_server import TOKEN, Content, Fault, Kind
 from tests.models import weights
 
+ROOT = Path(__file__).parents[2]
 REF = "hf://acme/tiny"
 SMALL_DISK = (
     "sources: [{kind: folder, root: models}]\nsinks: [{kind: files}]\nlimits: {disk: 1KiB}\n"
@@ -132,3 +136,15 @@ def test_what_is_not_there_is_one_line_and_exit_2(capsys, ref, said):
     assert said in printed.err
     assert printed.err.count("\n") == 1
     assert TOKEN not in printed.err
+
+
+@pytest.mark.wide  # a process of its own
+def test_offline_means_that_nobody_is_asked(server, tmp_path):
+    asked = [sys.executable, "-m", "auditor", "audit", REF]
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(  # noqa: S603
+        asked, capture_output=True, text=True, cwd=tmp_path, env=env, check=False
+    )
+    assert done.returncode == 2
+    assert "HF_HUB_OFFLINE is set" in done.stderr
+    assert not server.asked
