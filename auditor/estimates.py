@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -112,12 +112,6 @@ def seconds(tensor: Tensor, settings: Settings, speed: Speed, *, pair: bool) -> 
     twin = solved + OF_ENTRY * count if settings.randomize else 0.0
     once = hashed + solved + twin + fits
     return 2.0 * once + OF_PAIR * count if pair else once
-
-
-def side_by_side(each: Iterable[float], workers: int) -> float:
-    """Seconds of layers that take so long each, on so many cores; the longest is one layer."""
-    taken = list(each)
-    return max(sum(taken) / workers, max(taken, default=0.0))
 
 
 def _sides(tensor: Tensor) -> tuple[int, int]:

@@ -57,6 +57,7 @@ CASES = {
     "deficient": Case((6144, 2048), "float16", deficient=True),
     "convolution audit": Case((512, 512, 3, 3), settings={}, pair=True),
     "many audit": Case((2048, 2048), "bfloat16", {}, layers=8, pair=True),
+    "vocabulary audit": Case((65536, 2048), "bfloat16", {}),
 }
 
 

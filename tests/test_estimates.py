@@ -1,8 +1,10 @@
+import time
 from dataclasses import replace
 
 import pytest
 
-from auditor.estimates import BLOCK_BYTES, effort, peak_bytes
+from auditor.config.models import Limits
+from auditor.estimates import BLOCK_BYTES, Speed, effort, peak_bytes, seconds, speed
 from auditor.records import Settings
 from auditor.weights import Tensor
 
@@ -52,3 +54,52 @@ def test_effort_grows_with_slices_and_most_with_the_smaller_side():
     assert effort(tensor(64, 64)) > 2.0 * effort(tensor(128, 32))
     assert effort(tensor(1000)) == 0.0
     assert effort(tensor(0, 5)) == 0.0
+
+
+# --- many entries -------------------------------------------------------------------------
+
+
+def test_large_tensors_are_not_widened_as_a_whole():
+    many = tensor(20_000, 1_000, dtype="bfloat16")
+    assert peak_bytes(many, PLAIN, pair=False) == many.nbytes + BLOCK_BYTES + 5 * 8 * 1000**2
+    twin = peak_bytes(many, replace(PLAIN, randomize=True), pair=False)
+    assert twin == peak_bytes(many, PLAIN, pair=False) + many.nbytes
+
+
+def test_the_twin_of_a_stack_is_made_a_slice_at_a_time():
+    stack = tensor(128, 3_000, 2_000)
+    entries = 3_000 * 2_000
+    twin = peak_bytes(stack, replace(PLAIN, randomize=True), pair=False)
+    assert twin - peak_bytes(stack, PLAIN, pair=False) == entries * (4 + 4 + 4)
+
+
+def test_the_vocabulary_of_a_70b_model_fits_into_the_default_limit_with_its_twin():
+    vocabulary = tensor(128_256, 8_192, dtype="bfloat16")
+    assert peak_bytes(vocabulary, Settings(), pair=False) < Limits().memory
+
+
+# --- time ---------------------------------------------------------------------------------
+
+
+def test_a_trial_of_this_machine_is_short_and_plausible():
+    start = time.perf_counter()
+    found = speed()
+    assert time.perf_counter() - start < 30.0
+    assert 1e8 < found.multiplications < 1e13
+    assert 1e7 < found.hashing < 1e11
+
+
+def test_seconds_grow_with_what_is_asked_for():
+    machine, matrix = Speed(1e10, 1e9), tensor(2000, 1000)
+    bare = seconds(matrix, replace(PLAIN, bootstrap=0), machine, pair=False)
+    assert bare == pytest.approx(effort(matrix) / 1e10 + matrix.nbytes / 1e9, abs=0.01)
+    assert seconds(matrix, PLAIN, machine, pair=False) > bare
+    twin = seconds(matrix, Settings(bootstrap=0), machine, pair=False)
+    assert twin > 2.0 * bare
+    assert seconds(matrix, Settings(bootstrap=0), machine, pair=True) > 2.0 * twin
+
+
+def test_vectors_and_empty_tensors_only_take_their_hashing():
+    machine = Speed(1e10, 1e9)
+    assert seconds(tensor(1000), Settings(), machine, pair=False) == 4e-6
+    assert seconds(tensor(0, 5), Settings(), machine, pair=True) == 0.0

@@ -181,6 +181,8 @@ def _table(analysis: "Analysis") -> None:
     skipped = [skip.reason for skip in analysis.skipped if not skip.reason.startswith(PARTS)]
     left_out = skipped.count("not selected")
     note = f", {left_out} of them not selected" if left_out else ""
+    if late := sum(skip.is_untimely for skip in analysis.skipped):
+        note += f", {late} of them for lack of time"
     out(f"{len(analysis.layers)} layers, {len(skipped)} tensors skipped{note}")
     for failure in analysis.reading.failures:
         out(printable(f"cannot be read whole: {failure.name}: {failure.reason}", 1000))
