@@ -77,11 +77,12 @@ def _format(array: Array) -> str:
     return bytes(array.raw()).decode(coding, errors="replace").rstrip("\0")
 
 
-def _shape(array: Array) -> tuple[int, ...]:
+def _shape(array: Array) -> tuple[int, int]:
     header = array.header
     if header.dtype not in NATIVE or "int" not in header.dtype or header.shape != (2,):
         raise WeightsError("is a sparse array whose shape is not two whole numbers; save a matrix")
-    return whole_numbers(_loaded(array).tolist(), "the shape of its sparse matrix")
+    rows, columns = whole_numbers(_loaded(array).tolist(), "the shape of its sparse matrix")
+    return rows, columns
 
 
 def _loaded(array: Array) -> NDArray[Any]:
