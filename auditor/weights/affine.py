@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.errors import WeightsError
-from auditor.weights.tensors import Bytes, decode
+from auditor.weights.tensors import Bytes, decode, size_of
 
 PACKED = {"int4", "uint4", "float4_e2m1fn"}  # two values a byte, the lower half first
+UNSCALED = "quantised integers without a known scale"  # why such a tensor is left out
 E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)  # OCP MX v1.0, 5.3.3; bit 3 is the sign
 
 
@@ -49,6 +50,19 @@ class Spread:
         return scale.reshape(-1, *(1,) * (len(shape) - 1 - self.axis))
 
 
+def packed_size(dtype: str, shape: tuple[int, ...]) -> int:
+    """Bytes of stored values; those of four bits lie two in a byte.
+
+    Raises
+    ------
+    WeightsError
+        As `size_of`.
+    """
+    if dtype in PACKED:
+        return -(-size_of("uint8", shape) // 2)
+    return size_of(dtype, shape)
+
+
 def whole(dtype: str, shape: tuple[int, ...], data: Bytes) -> NDArray[Any]:
     """The stored numbers; those of four bits are unpacked.
 
@@ -60,7 +74,7 @@ def whole(dtype: str, shape: tuple[int, ...], data: Bytes) -> NDArray[Any]:
     if dtype not in PACKED:
         return decode(dtype, shape, data)
     count = math.prod(shape)
-    if len(data) != -(-count // 2):
+    if len(data) != packed_size(dtype, shape):
         raise WeightsError(f"a {dtype} array of shape {shape} does not take {len(data)} bytes")
     pairs = np.frombuffer(data, np.uint8)
     code = np.stack([pairs & 15, pairs >> 4], axis=-1).reshape(-1)[:count].reshape(shape)

@@ -18,7 +18,7 @@ from itertools import chain, islice
 
 from auditor.errors import WeightsError
 from auditor.records import Skip
-from auditor.weights.affine import PACKED
+from auditor.weights.affine import PACKED, UNSCALED
 from auditor.weights.formats import Blob, Contents, Format
 from auditor.weights.onnx_graph import GRAPH, Constant, Graph, parse
 from auditor.weights.onnx_layout import Stored, by_direction, turned
@@ -34,7 +34,6 @@ FIRST = 64  # fields of a model within which its graph comes, whoever wrote it
 VERSIONS = range(3, 64)  # of the format; 1 and 2 are older than ONNX 1.0, 14 is today's
 ANONYMOUS = re.compile(r"onnx::\w+_[0-9]+")  # what PyTorch calls a weight it has transposed
 SPARSE = "unreadable: a sparse tensor is not read here; store it dense"
-UNSCALED = "quantised integers without a known scale"
 
 
 def read(file: Blob) -> Contents:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from auditor.errors import WeightsError
-from auditor.weights.affine import PACKED
+from auditor.weights.affine import PACKED, packed_size
 from auditor.weights.formats import Blob
 from auditor.weights.onnx_graph import (
     DOUBLE_DATA,
@@ -19,7 +19,7 @@ from auditor.weights.onnx_graph import (
     UINT64_DATA,
     Constant,
 )
-from auditor.weights.tensors import BITS, Bytes, size_of
+from auditor.weights.tensors import BITS, Bytes
 
 KINDS = {  # TensorProto.DataType -> element type
     1: "float32",
@@ -86,7 +86,7 @@ def held(file: Blob, constant: Constant, beside: Callable[[str], Blob]) -> Held:
     file
         That has the constant.
     constant
-        Of an element type that `KINDS` and `nbytes` know.
+        Of an element type that `KINDS` and `packed_size` know.
     beside
         Opens a file by the name that external data gives.
 
@@ -96,7 +96,7 @@ def held(file: Blob, constant: Constant, beside: Callable[[str], Blob]) -> Held:
         If there are not as many bytes as the values need.
     """
     dtype = KINDS[constant.kind]
-    size = nbytes(dtype, constant.shape)
+    size = packed_size(dtype, constant.shape)
     if constant.external is not None:
         return _outside(constant, dtype, size, beside)
     if constant.holder in VARINTS and dtype in VARINTS[constant.holder]:
@@ -107,19 +107,6 @@ def held(file: Blob, constant: Constant, beside: Callable[[str], Blob]) -> Held:
     if constant.size != size or (size and dtype not in FIXED.get(constant.holder, ())):
         raise _wrong(constant, dtype, f"{constant.size} bytes in field {constant.holder}")
     return Held(constant, dtype, size, partial(file.read, constant.start, size))
-
-
-def nbytes(dtype: str, shape: tuple[int, ...]) -> int:
-    """Bytes of the values in memory; those of four bits lie two in a byte.
-
-    Raises
-    ------
-    WeightsError
-        As `size_of`.
-    """
-    if dtype in PACKED:
-        return -(-size_of("uint8", shape) // 2)
-    return size_of(dtype, shape)
 
 
 def _outside(constant: Constant, dtype: str, size: int, beside: Callable[[str], Blob]) -> Held:
