@@ -70,7 +70,7 @@ def _opened(file: Blob) -> Iterator[Id]:
 
     while h5py.h5pl.size():  # folders it would search for plugins, which are shared libraries
         h5py.h5pl.remove(0)
-    doing = "reading the HDF5 structure of a file that is cut off or damaged"
+    doing = "reading its HDF5 structure (it is cut off or damaged; fetch or save it again)"
     handle = Stretch(file, 0, file.size)
     with translate(*FOREIGN, to=WeightsError, doing=doing), h5py.File(handle, "r") as opened:
         if opened.id.get_create_plist().get_sizes() != (8, 8):
