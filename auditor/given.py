@@ -29,7 +29,7 @@ from auditor.wall.jobs import (
     any_weights,
     at_leisure,
 )
-from auditor.wall.process import apart
+from auditor.wall.process import Child
 from auditor.weights import Inventory, opened
 from auditor.weights.tensors import Bytes, Tensor, is_decodable
 
@@ -57,7 +57,8 @@ def examined(model: object, before: object, terms: Terms, progress: Progress) ->
     """
     desk = Desk(Passing(), progress, any_weights, build, at_leisure)
     if isinstance(model, PLACE) and isinstance(before, (*PLACE, type(None))):
-        return apart(_job(model, before, terms), desk)
+        with Child() as child:  # it imports what it needs while the model is looked up
+            return child.run(_job(model, before, terms), desk)
     from auditor.wall.working import measured  # noqa: PLC0415 - only for what is in memory
 
     with ExitStack() as stack:

@@ -89,21 +89,24 @@ def audit(
     config: ConfigFile = None,
 ) -> None:
     """Audit one version: read, measure, compare, judge, report."""
-    from auditor.cli.planned import planned, shown
     from auditor.config.units import asked
-    from auditor.single import Request, record
-    from auditor.single import audit as audited
+    from auditor.wall.process import Child
 
     settings = optional(config)
     seconds = asked(time_budget, "--time-budget")
-    request = Request(ref, settings, baseline, policy, seconds)
     written = chosen_formats(formats)
     if dry_run:
+        from auditor.cli.planned import planned, shown
+
         plan = planned(ref, settings, baseline, seconds)
         out_json(asdict(plan)) if as_json else out(shown(plan))
         return
-    with progress(f"auditing {printable(ref)}") as show:
-        version, document = audited(request, show)
+    with Child() as child, progress(f"auditing {printable(ref)}") as show:
+        from auditor.single import Request, record  # while the child imports what it needs
+        from auditor.single import audit as audited
+
+        request = Request(ref, settings, baseline, policy, seconds)
+        version, document = audited(request, show, child.run)
     for failure in record(version, document, settings) if deliver else ():
         typer.echo(f"auditor: not delivered to {printable(failure)}", err=True)
     if as_json:

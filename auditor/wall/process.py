@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import psutil
+
 from auditor.errors import WorkerError
 from auditor.wall.frames import Channel, ClosedError, ForgedError, SilentError
 from auditor.wall.limits import environment
@@ -32,6 +34,8 @@ MOST_IN_ALL = 2 << 30  # so much a child may say; a model of 400 billion paramet
 LEAST_WALL, MOST_WALL = 600.0, 14 * 86_400.0  # seconds, besides the plan and with it
 OPENING = 50e6  # bytes a second that files are read and hashed at, ten times slower than a disk
 SAID = 4096  # bytes of its last words
+LOOK = 5.0  # seconds between looks at the memory it takes
+PROGRAM_TAKES = 6 << 30  # bytes resident besides `limits.memory`: a GPU's driver takes 4 GiB
 
 
 @dataclass(slots=True)
@@ -46,6 +50,7 @@ class Child:
     _stack: ExitStack = field(default_factory=ExitStack)
     _process: "subprocess.Popen[bytes]" = field(init=False)
     _channel: Channel = field(init=False)
+    _looked: float = field(init=False, default=0.0)  # when, by the monotonic clock
     _words: int = field(init=False)  # its stderr, a pipe that never makes it wait
 
     def __post_init__(self) -> None:
@@ -145,6 +150,7 @@ class Child:
                 how = "took longer than it may" if left <= self.silence else "said nothing"
                 raise WorkerError(self._sentence(office, f"{how} and was ended")) from error
             left -= time.monotonic() - start
+            self._must_fit(job)
             if self._channel.total > MOST_IN_ALL:
                 raise ForgedError(f"more than {MOST_IN_ALL:,} bytes")
             office.serve(frame)
@@ -152,6 +158,21 @@ class Child:
                 planned = True
                 left = left if job.terms.wall else min(LEAST_WALL + office.plan, MOST_WALL)
         return office.result
+
+    def _must_fit(self, job: "Job") -> None:
+        """End it where the system does not: a GPU's child has no limit there."""
+        if time.monotonic() < self._looked + LOOK:
+            return
+        self._looked = time.monotonic()
+        try:
+            taken = psutil.Process(self.pid).memory_info().rss
+        except psutil.Error:  # it has ended, which its socket tells
+            return
+        if taken > job.terms.memory + PROGRAM_TAKES:
+            raise WorkerError(
+                f"the process that read {job.where} took {taken:,} bytes of memory and was ended; "
+                f"limits.memory is {job.terms.memory:,}, raise it if there is more"
+            )
 
     def _ended(self, office: "Office") -> str:
         """How the process came to its end."""

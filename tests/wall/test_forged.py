@@ -126,6 +126,12 @@ def test_messages_without_an_end_are_counted(net, monkeypatch):
     assert "sent more than 10,000 bytes" in refused(chatter, job(net))
 
 
+def test_memory_that_no_limit_of_the_system_bounds_is_looked_at(net, monkeypatch):
+    monkeypatch.setattr(process, "PROGRAM_TAKES", -(1 << 30))
+    reason = refused(says(repr({"say": "alive"})), job(net))
+    assert "bytes of memory and was ended; limits.memory is 1,073,741,824" in reason
+
+
 def test_a_message_that_does_not_end_is_silence(net):
     drip = SPEAKER.format('said.sendall(struct.pack("!II", 100, 0) + b"{")')
     assert "said nothing and was ended" in refused(drip, job(net), silence=2.0)
