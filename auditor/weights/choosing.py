@@ -37,7 +37,7 @@ NAME = re.compile(
     re.IGNORECASE,
 )
 GGUF = re.compile(  # how much of it is left, behind the name of a model
-    r"(?:(?P<stem>.*?)[-._])?(?P<type>(?:UD[-_])?(?:I?Q|TQ|BF|FP?|MXFP)[0-9]+\w*)", re.IGNORECASE
+    r"(?:(?P<stem>.*?)[-._])?(?P<type>(?:UD[-_])?(?:I?Q|TQ|BF|FP?|MXFP)[0-9]\w*+)", re.IGNORECASE
 )
 BITS = re.compile(r"[0-9]+")
 SAFETENSORS, PICKLED, OTHER, UNKNOWN = range(4)  # the preferred framework first

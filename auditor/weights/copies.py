@@ -18,7 +18,7 @@ from auditor.weights.parts import Part
 from auditor.weights.tensors import Tensor
 
 NUMBERED = re.compile(r"-[0-9]{5}-of-[0-9]{5}$|(?<=^consolidated)\.[0-9]{2}$")  # shards
-AUTHORS = ("consolidated", "original")  # stem of the authors' own files, or their folder
+AUTHORS = "consolidated"  # stem of the files of Llama's and Mistral's authors
 MOST = 0.9  # part of a single file that is found in the components of the pipeline beside it
 TRIED = 16  # tensors whose values are looked for
 AMONG = 64  # tensors of their shape
@@ -48,7 +48,7 @@ class _Model:
 
     @property
     def is_authors(self) -> bool:
-        return self.stem == AUTHORS[0] or self.folder.name == AUTHORS[1]
+        return self.stem == AUTHORS
 
     @property
     def order(self) -> tuple[int, bool, int, Natural]:
