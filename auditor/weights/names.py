@@ -9,7 +9,7 @@ READ = ("*.safetensors", "*.pt2", "*.pt", "*.pth", "*.bin", "*.ckpt")  # for err
 
 WEIGHTS = re.compile(
     r"\.(safetensors|pt2?|pth(\.tar)?|th|bin|ckpt|h5|hdf5|keras|onnx|gguf|ggml|pb|tflite|pkl"
-    r"|pickle|joblib|skops|np[yz]|msgpack|ot|t7|pdparams|cb|lgb|ubj|mlmodel)$",
+    r"|pickle|joblib|skops|np[yz]|msgpack|ot|t7|pdi?params|caffemodel|nemo|cb|lgb|ubj|mlmodel)$",
     re.IGNORECASE,
 )
 INDEX = re.compile(r"\.(safetensors|bin)\.index(\.\w+)?\.json$", re.IGNORECASE)
