@@ -22,7 +22,7 @@ AS_READ = frozenset({"float64", "float32", "float16"})  # others are widened to 
 TRIAL = (1024, 768)  # whose eigenvalues tell how fast this machine is: about 60 ms on one core
 TRIALS = 3  # of them, the fastest counts
 HASHED = 16 * 1024**2  # bytes of the trial of hashing: 10 ms
-SECONDS = 0.004  # of a layer besides: its fits, its record
+SECONDS = 0.01  # of a layer besides, and of its twin: fits, records, many small steps
 OF_ENTRY = 8e-8  # seconds a twin takes for an entry: put in order, mixed, centred
 OF_FIT = 5e-7  # seconds of one refit for an eigenvalue
 OF_PAIR = 1e-8  # seconds of the distances for an entry
@@ -109,7 +109,7 @@ def seconds(tensor: Tensor, settings: Settings, speed: Speed, *, pair: bool) -> 
         return (2 if pair else 1) * hashed
     solved = effort(tensor) / speed.multiplications
     fits = SECONDS + OF_FIT * settings.bootstrap * count / _sides(tensor)[1]
-    twin = solved + OF_ENTRY * count if settings.randomize else 0.0
+    twin = SECONDS + solved + OF_ENTRY * count if settings.randomize else 0.0
     once = hashed + solved + twin + fits
     return 2.0 * once + OF_PAIR * count if pair else once
 

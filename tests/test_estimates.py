@@ -92,7 +92,7 @@ def test_a_trial_of_this_machine_is_short_and_plausible():
 def test_seconds_grow_with_what_is_asked_for():
     machine, matrix = Speed(1e10, 1e9), tensor(2000, 1000)
     bare = seconds(matrix, replace(PLAIN, bootstrap=0), machine, pair=False)
-    assert bare == pytest.approx(effort(matrix) / 1e10 + matrix.nbytes / 1e9, abs=0.01)
+    assert bare == pytest.approx(effort(matrix) / 1e10 + matrix.nbytes / 1e9, abs=0.02)
     assert seconds(matrix, PLAIN, machine, pair=False) > bare
     twin = seconds(matrix, Settings(bootstrap=0), machine, pair=False)
     assert twin > 2.0 * bare
