@@ -29,6 +29,7 @@ from auditor.weights.tensors import FLOAT8, Tensor, is_decodable
 from auditor.weights.unsupported import POINTER
 
 SCALABLE = {"int8", "uint8", "int16", "uint16", "int32", *FLOAT8, *PACKED}  # by a scale
+SCALES = {"float32", "float16", "bfloat16", "float64", "float8_e8m0fnu"}  # types of a scale
 FIELDS = {1: VARINT, 5: VARINT, **dict.fromkeys((2, 3, 4, 6, 7, 8, 14, 20, 25, 26), LENGTH)}
 FIRST = 64  # fields of a model within which its graph comes, whoever wrote it
 VERSIONS = range(3, 64)  # of the format; 1 and 2 are older than ONNX 1.0, 14 is today's
@@ -115,7 +116,7 @@ class _Reader:
             return SPARSE
         if not is_decodable(dtype) and dtype not in PACKED:
             return f"unreadable: no reader for element type {dtype or constant.kind}"
-        if recipe and not recipe.fits(constant.shape):
+        if recipe and not (recipe.fits(constant.shape) and _is_sound(recipe)):
             shape = "×".join(map(str, recipe.scale.shape))
             return f"quantised with a scale or zero point that does not fit it, of shape {shape}"
         return UNSCALED if dtype in PACKED and recipe is None else ""
@@ -166,13 +167,22 @@ class _Reader:
         return better
 
 
+def _is_sound(recipe: Recipe) -> bool:
+    """Whether scale and zero point are of types that can be such."""
+    zero = recipe.zero
+    if recipe.scale.sparse or KINDS.get(recipe.scale.kind) not in SCALES:
+        return False
+    return zero is None or (not zero.sparse and KINDS.get(zero.kind) in SCALABLE | SCALES)
+
+
 def _matches(file: Blob, head: bytes) -> bool:
     """By its name, or by its first fields: version, producer, graph; there is no magic."""
     if head.startswith(POINTER):
         return False
     if file.name.lower().endswith(".onnx"):
         return bool(head)
-    return head[:1] == b"\x08" and head[1] in VERSIONS and _leads_to_a_graph(file)
+    is_message = len(head) > 1 and head[0] == 8 and head[1] in VERSIONS
+    return is_message and _leads_to_a_graph(file)
 
 
 def _leads_to_a_graph(file: Blob) -> bool:

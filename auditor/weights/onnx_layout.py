@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from auditor.weights.affine import Spread, meant, whole
 from auditor.weights.onnx_uses import GATES
 from auditor.weights.onnx_values import Held
-from auditor.weights.tensors import BITS, Bytes, Tensor, decode
+from auditor.weights.tensors import BITS, Bytes, Tensor
 
 Array = NDArray[Any]
 PLAIN = Spread()
@@ -99,4 +99,4 @@ def _direction(array: Array, direction: int, order: tuple[int, ...]) -> Array:
 
 
 def _decoded(values: Held) -> Array:
-    return decode(values.dtype, values.constant.shape, values.read())
+    return whole(values.dtype, values.constant.shape, values.read())

@@ -384,6 +384,32 @@ def test_packed_weights_are_dequantised(kind):
     assert np.array_equal(found, 2 * real(*numbers).reshape(3, 3))
 
 
+def test_a_zero_point_may_be_packed_too():
+    packed = helper.make_tensor("w", Kind.INT4, (2, 3), [1, -2, 3, -8, 7, 0])
+    zero = helper.make_tensor("z", Kind.INT4, (2,), [1, -3])
+    node = used("DequantizeLinear", "w", "s", "z", axis=0)
+    found = arrays(file_of([node], [packed, tensor("s", real(1, 2)), zero]))["w"]
+    assert found.tolist() == [[0, -3, 2], [-10, 20, 6]]
+
+
+BAD_PARTS = {
+    "a scale of text": onnx.TensorProto(name="s", dims=[1], data_type=Kind.STRING),
+    "a scale of no type": onnx.TensorProto(name="s", dims=[1]),
+    "a scale of a type of tomorrow": onnx.TensorProto(name="s", dims=[1], data_type=99),
+    "a complex scale": helper.make_tensor("s", Kind.COMPLEX64, (1,), np.array([1j], "c8")),
+    "a zero point of text": onnx.TensorProto(name="z", dims=[1], data_type=Kind.STRING),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_PARTS)
+def test_a_scale_or_zero_point_that_is_no_number_leaves_the_weight_out(bad):
+    good = {"s": tensor("s", real(1)), "z": tensor("z", byte(0)), "w": tensor("w", INT8)}
+    tensors = {**good, BAD_PARTS[bad].name: BAD_PARTS[bad]}
+    inventory = look(file_of([used("DequantizeLinear", "w", "s", "z")], list(tensors.values())))
+    assert inventory.tensors == ()
+    assert {skip.name: skip.read for skip in inventory.skipped}["w"] is False
+
+
 def test_the_names_of_the_quantisation_tool_tell_scale_and_zero_point():
     nodes = [used("MatMulInteger", "x", "fc.weight_quantized", "xz", "fc.weight_zero_point")]
     scale, zero = real(1, 2, 3, 4, 5, 6), byte(0, 1, 2, 3, 4, 5)
