@@ -21,7 +21,7 @@ NUMBERED = re.compile(r"-[0-9]{5}-of-[0-9]{5}$|(?<=^consolidated)\.[0-9]{2}$")  
 AUTHORS = "consolidated"  # stem of the files of Llama's and Mistral's authors
 MOST = 0.9  # part of a single file that is found in the components of the pipeline beside it
 TRIED = 16  # tensors whose values are looked for
-AMONG = 64  # tensors of their shape
+AMONG = 1000  # tensors of one shape; the deepest model has some hundred blocks
 LEAST = 16  # bytes of a tensor whose values can tell one model from another
 ALIKE = 8  # different bytes of a tensor all whose values are one, as those of fresh norms are
 
@@ -160,18 +160,22 @@ def _whole(
 
 
 def _share_values(one: _Model, other: _Model) -> bool:
-    """Whether one of the smallest tensors is in the other model too, value by value."""
+    """Whether the smallest tensors of the one are all in the other too, value by value."""
     places = defaultdict(list)
     for tensor in other.tensors:
         places[tensor.shape, tensor.dtype].append(tensor)
     known = (t for t in one.tensors if (t.shape, t.dtype) in places and t.nbytes >= LEAST)
-    for tensor in sorted(known, key=lambda tensor: tensor.nbytes)[:TRIED]:
-        candidates = places[tensor.shape, tensor.dtype][:AMONG]
-        try:
-            data = bytes(tensor.read())
-            is_telling = len(set(data)) > ALIKE
-            if is_telling and any(bytes(candidate.read()) == data for candidate in candidates):
-                return True
-        except WeightsError:
-            return False
-    return False
+    tried = sorted(known, key=lambda tensor: tensor.nbytes)[:TRIED]
+    kinds = {(tensor.shape, tensor.dtype) for tensor in tried}
+    try:
+        there = {_digest(tensor) for kind in kinds for tensor in places[kind][:AMONG]}
+        here = {_digest(tensor) for tensor in tried} - {""}
+    except WeightsError:
+        return False
+    return bool(here) and here <= there
+
+
+def _digest(tensor: Tensor) -> str:
+    """Of its values; empty where all are alike, which tells no model from another."""
+    data = tensor.read()
+    return tensor.digest(data) if len(set(bytes(data))) > ALIKE else ""

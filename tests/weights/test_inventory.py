@@ -133,7 +133,9 @@ def test_other_values_of_the_same_shapes_are_another_model(llama, rng):
         for i, v in enumerate(llama.values())
     }
     later = {name: value + 1 for name, value in llama.items()}
-    for state in (other, later):
+    tuned = {f"net_{i}": value for i, value in enumerate(llama.values())}
+    tuned[f"net_{len(tuned) - 1}"] = 2 * tuned[f"net_{len(tuned) - 1}"]  # all but this one frozen
+    for state in (other, later, tuned):
         files = (
             in_memory("a.safetensors", st.save(llama)),
             in_memory("b.safetensors", st.save(state)),
