@@ -668,6 +668,7 @@ OTHERS = {
     "a saved TensorFlow model": b"\x08\x01\x12\x04abcd\x3a\x00",
     "a core ML model": b"\x08\x04\x12\x04abcd\xa2\x1f\x00" + bytes(20),
     "zeros": bytes(100),
+    "one byte": b"\x08",
     "cut off": b"\x08\x08\x12\x07pytorch\x3a\xff\x01",
     "no graph": b"\x08\x08" + b"\x12\x01a" * 100,
 }
