@@ -74,7 +74,7 @@ class Stretch(RawIOBase):
         return count
 
     def _must_end(self, heap: int) -> None:
-        """Refuse texts that HDF5 would look for without end: it adds up sizes, also those of 0."""
+        """Refuse texts that HDF5 would look for without end: it adds up sizes, also 0 or 2**64."""
         if heap in self._heaps or heap + HEAD > self._size:
             return
         self._heaps.add(heap)
@@ -88,6 +88,10 @@ class Stretch(RawIOBase):
             index = int.from_bytes(data[at : at + 2], "little")
             size = int.from_bytes(data[at + 8 : at + HEAD], "little")
             step = HEAD + size if index else size  # what is free counts its head
-            if step < HEAD:
-                raise WeightsError("its texts lie in a heap with a part of no size; it is damaged")
-            at += -(-step // ALIGNED) * ALIGNED
+            step = -(-step // ALIGNED) * ALIGNED
+            if step < HEAD or at + step > len(data):
+                raise WeightsError(
+                    f"a text of {size} bytes does not fit the {len(data)} bytes it lies in; "
+                    "the file is damaged"
+                )
+            at += step

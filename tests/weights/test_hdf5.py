@@ -351,7 +351,10 @@ def test_a_collection_of_texts_without_end_is_refused(length):
     data = with_text(length)
     start = data.index(b"GCOL")
     endless = data[: start + 16] + bytes(16) + data[start + 32 :]  # free, and of no size
-    assert "a heap with a part of no size" in reason(endless)
+    assert "a text of 0 bytes does not fit" in reason(endless)
+    for size in (2**64 - 1, 2**64 - 32, 2**62, 2**16):
+        around = data[: start + 24] + size.to_bytes(8, "little") + data[start + 32 :]
+        assert f"a text of {size} bytes does not fit" in reason(around)
 
 
 def test_a_collection_of_texts_that_states_any_size_is_refused():
