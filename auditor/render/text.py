@@ -10,7 +10,8 @@ from datetime import datetime
 NO_VALUE = "\N{EN DASH}"
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, bidi marks, half surrogates
 KEPT = "\n\t"
-HALVES = re.compile("[\ud800-\udfff]")  # half surrogates fit no encoding
+# half surrogates fit no encoding; marks of direction reorder the text around them
+ODD = re.compile("[\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x7f-\x9f]")
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -212,7 +213,7 @@ def plain(value: object) -> str:
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
-    r"""JSON with every character as itself, save those that no encoding can hold.
+    r"""JSON with every character as itself, save those that fit no encoding or reorder text.
 
     Examples
     --------
@@ -223,4 +224,4 @@ def json_text(value: object, *, indent: int | None = None) -> str:
     text = json.dumps(
         value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
     )
-    return HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    return ODD.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
