@@ -20,6 +20,7 @@ from auditor.errors import WeightsError
 from auditor.records import Skip
 from auditor.weights.affine import PACKED, UNSCALED
 from auditor.weights.formats import Blob, Contents, Format
+from auditor.weights.lens import TEXTS_LIMIT
 from auditor.weights.onnx_graph import GRAPH, Constant, Graph, parse
 from auditor.weights.onnx_layout import Stored, by_direction, turned
 from auditor.weights.onnx_uses import NAMED, Recipe, Uses
@@ -34,6 +35,7 @@ FIELDS = {1: VARINT, 5: VARINT, **dict.fromkeys((2, 3, 4, 6, 7, 8, 14, 20, 25, 2
 FIRST = 64  # fields of a model within which its graph comes, whoever wrote it
 VERSIONS = range(3, 64)  # of the format; 1 and 2 are older than ONNX 1.0, 14 is today's
 ANONYMOUS = re.compile(r"onnx::\w+_[0-9]+")  # what PyTorch calls a weight it has transposed
+LONG = TEXTS_LIMIT  # characters of all names with their paths
 SPARSE = "unreadable: a sparse tensor is not read here; store it dense"
 
 
@@ -69,6 +71,8 @@ class _Reader:
         self.opened: dict[str, Blob] = {}  # other files with values
         self._recipes: dict[int, Recipe] = {}
         self._parts: dict[int, str] = {}  # what is a scale or zero point, and of what
+        if sum(len(graph.path) + len(constant.name) for graph, constant in self.constants()) > LONG:
+            raise WeightsError("its names, with their graphs' paths, are longer than any model's")
         for graph, constant in self.constants():
             if KINDS.get(constant.kind) in SCALABLE:
                 self._note(graph, constant)

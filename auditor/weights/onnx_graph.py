@@ -55,13 +55,18 @@ class Node:
 class Graph:
     """A graph or function, its constants by name, and the graphs inside its nodes."""
 
-    path: str  # in front of the names of its constants; empty for the main graph
+    step: str  # from the graph it is in; empty for the main graph
     parent: "Graph | None" = None
     constants: dict[str, Constant] = field(default_factory=dict)
     initialisers: set[str] = field(default_factory=set)  # the constants that no node gives
     nodes: dict[str, Node] = field(default_factory=dict)
     inner: list["Graph"] = field(default_factory=list)
     given: set[str] = field(default_factory=set)  # what its nodes give
+
+    @property
+    def path(self) -> str:
+        """What stands before the names of its constants; empty for the main graph."""
+        return (self.parent.path if self.parent else "") + self.step
 
     def home(self, name: str) -> "Graph | None":
         """The nearest graph, from here outwards, that has a value of this name."""
@@ -155,15 +160,16 @@ def _attribute(wire: Wire, span: Field, node: Node, graph: Graph, depth: int) ->
         graph.add(_constant(wire, tensor, called))
     for called, sparse in _numbered(label, parts[22]):
         graph.add(_sparse(wire, sparse, called))
-    for called, inside in _numbered(f"{graph.path}{node.name}/{name}", (*parts[6], *parts[11])):
+    for called, inside in _numbered(f"{node.name}/{name}", (*parts[6], *parts[11])):
         inner = Graph(f"{called}/", graph)
         graph.inner.append(inner)
         _fill(wire, inside, inner, depth + 1)
 
 
 def _numbered(label: str, spans: Sequence[Field]) -> Iterator[tuple[str, Field]]:
+    """Distinct names for what one attribute holds; long ones are not repeated as they are."""
     for index, span in enumerate(spans):
-        yield (f"{label}_{index}" if index else label), span
+        yield (f"{label[:200]}_{index}" if index else label), span
 
 
 def _constant(wire: Wire, span: Field, name: str = "") -> Constant:

@@ -579,6 +579,17 @@ def test_a_graph_of_endless_nodes_is_refused(monkeypatch):
     assert "or 2999 messages" in outcome(b"\x08\x08" + NODES)
 
 
+def test_paths_that_multiply_long_names_are_refused():
+    inner = b"".join(wrapped(5, wrapped(8, str(index).encode())) for index in range(2000))
+    for _ in range(20):
+        branch = wrapped(5, wrapped(1, b"b") + wrapped(6, inner))
+        inner = wrapped(1, wrapped(3, b"n" * 5000) + branch)
+    tracemalloc.start()
+    assert "longer than any model's" in outcome(b"\x08\x08" + wrapped(7, inner))
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+
+
 def peak_of(data: bytes) -> int:
     """Bytes that reading takes at most, found in a fresh interpreter."""
     code = (
