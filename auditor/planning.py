@@ -15,9 +15,9 @@ from auditor.executors.threads import Job, at_once, cores
 from auditor.measuring.station import needed
 from auditor.measuring.unit import Unit
 from auditor.measuring.units import chosen, no_match, units_of
-from auditor.records import ModelVersion, Role, Settings, SourceFile
+from auditor.records import ModelVersion, Settings, SourceFile
 from auditor.wall.jobs import Terms
-from auditor.weights import Inventory, opened
+from auditor.weights import Inventory, opened, wanted
 
 SHOWN = 5  # files and layers that are named
 
@@ -125,7 +125,7 @@ def plan(
     with opened(files, version.uri, ranged=True, unchecked=True) as inventory:
         units = _units(inventory, terms.settings)
     layers = _Layers(units, terms, pairs)
-    weights = [file for file in files if file.role is Role.WEIGHTS]
+    weights = wanted(files).used
     missing = _missing(files)
     some = bool(terms.settings.layers) or terms.time_budget is not None
     in_parts = ranged(files, disk=place.limit, folder=place.folder, partial=some)
@@ -246,8 +246,8 @@ def _units(inventory: Inventory, settings: Settings) -> list[Unit]:
 
 
 def _missing(files: Iterable[SourceFile]) -> list[SourceFile]:
-    """Weight files that are not on this machine."""
-    return [file for file in files if file.role is Role.WEIGHTS and file.ranges is not None]
+    """Weight files that are needed and not on this machine."""
+    return [file for file in wanted(files).used if file.ranges is not None]
 
 
 def _sum(files: Iterable[SourceFile]) -> int:
