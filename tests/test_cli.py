@@ -296,8 +296,12 @@ def test_help_loads_nothing_slow():
 
 
 def test_interrupting_keeps_what_was_finished_and_says_so(here):
-    """Control-C in the middle of a run is one line, and the next run goes on."""
-    for number in range(1, 9):
+    """Control-C in the middle of a run is one line, and the next run goes on.
+
+    The signal comes with the first of five reports: four processes are still to be started,
+    so the run is far from its end however busy the machine is.
+    """
+    for number in range(1, 6):
         write(here / f"models/net/{number}", weights(number), day=number)
     models.config(here)
     command = [sys.executable, "-m", "auditor", "once"]
@@ -306,9 +310,8 @@ def test_interrupting_keeps_what_was_finished_and_says_so(here):
             time.sleep(0.05)
         process.send_signal(2)
         _, said = process.communicate()
-    assert (process.returncode, said) in [
-        (130, "auditor: interrupted; what was finished is kept\n"),
-        (0, ""),  # it was faster
-    ]
+    assert said == "auditor: interrupted; what was finished is kept\n"
+    assert process.returncode == 130
+    assert len(list(here.glob("reports/folder/net/*.html"))) < 5
     assert run(["once", "--config", str(here / "config.yaml")]) == 0
-    assert len(list(here.glob("reports/folder/net/*.html"))) == 8
+    assert len(list(here.glob("reports/folder/net/*.html"))) == 5
