@@ -26,6 +26,7 @@ from auditor.wall.jobs import Desk, Examined
 
 BEAT = 10.0  # seconds between signs of life
 MOST = 2**32 - 1  # bytes of a message of the parent, who is believed
+LINGER = 60.0  # seconds the parent has to read the end of the job; then it ends the process
 BUFFER = 1 << 16  # bytes asked for where fewer are read
 FIGURES = ("matplotlib", "matplotlib.pyplot")
 
@@ -43,6 +44,7 @@ def main() -> None:
         sys.modules[name] = types.ModuleType(name)
     try:
         _do(parent_end)
+        threading.Event().wait(LINGER)  # an answer to another thread must not meet a closed end
     except ClosedError:
         os._exit(1)
     os._exit(0)  # at once, whatever threads are still in a library
