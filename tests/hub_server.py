@@ -45,12 +45,13 @@ class Kind(StrEnum):
 
 @dataclass
 class Fault:
-    """Strikes the next `times` requests to `at`: ``api``, ``resolve`` or ``cdn``."""
+    """Strikes `times` requests to `at`, which is ``api``, ``resolve`` or ``cdn``, after `spare`."""
 
     at: str
     kind: Kind
     value: int = 0
     times: int = 1
+    spare: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -156,7 +157,9 @@ class Hub:
     def strike(self, at: str) -> Fault | None:
         """The fault that this request meets."""
         for fault in self.faults:
-            if fault.at == at and fault.times > 0:
+            if fault.at == at and fault.spare > 0:
+                fault.spare -= 1
+            elif fault.at == at and fault.times > 0:
                 fault.times -= 1
                 return fault
         return None

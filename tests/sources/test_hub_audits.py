@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from safetensors.numpy import save
 
@@ -89,6 +90,19 @@ def test_a_wrong_bit_is_an_attempt_that_publishes_nothing(server, capsys):
     assert not Path("out").exists()
     kept = [path.stat().st_size for path in Path(".auditor/files").glob("??/*")]
     assert max(kept, default=0) < 1000  # of the weights, nothing
+
+
+@pytest.mark.wide  # an audit, in a process of its own
+def test_a_hub_that_fails_in_the_middle_is_an_attempt_and_no_verdict(server, capsys):
+    Path("small.yaml").write_text(SMALL_DISK)
+    many = {f"h.{number}.weight": np.ones((512, 512)) for number in range(24)}
+    server.push("acme/tiny", {"model.safetensors": save(weights(**many))})
+    server.faults = [Fault("cdn", Kind.SHIFTED, times=99, spare=1)]  # the header comes
+    assert run(["audit", REF, "--config", "small.yaml", "--out", "out"]) == 2
+    said = capsys.readouterr()
+    assert "answered 206 with" in said.err
+    assert not said.out
+    assert not Path("out").exists()
 
 
 def sharded(folder: Path, shards: int, size: int) -> dict[str, bytes | Path | Content]:
