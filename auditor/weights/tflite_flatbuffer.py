@@ -17,7 +17,8 @@ from auditor.errors import WeightsError
 from auditor.weights.formats import Blob
 from auditor.weights.lens import Lens
 
-TABLES_LIMIT = 200_000  # followed in a file, again and again counted; large models have 10,000
+TABLES_LIMIT = 100_000  # followed in a file, again and again counted; large models have 10,000
+NUMBERS_LIMIT = 2_000_000  # of all lists read, likewise; large models have 100,000
 
 
 class Vector(NamedTuple):
@@ -33,7 +34,8 @@ class Flat:
     def __init__(self, file: Blob) -> None:
         self.lens = Lens(file)
         self.size = file.size
-        self._left = TABLES_LIMIT
+        self._tables = TABLES_LIMIT
+        self._numbers = NUMBERS_LIMIT
 
     def root(self) -> "Table":
         """The table that all others hang from."""
@@ -52,12 +54,26 @@ class Flat:
         WeightsError
             If the file has more tables than any model.
         """
-        self._left -= 1
-        if self._left < 0:
+        self._tables -= 1
+        if self._tables < 0:
             raise WeightsError(f"has more than {TABLES_LIMIT} tables, more than any model")
         start = offset + self.number(offset, "I")
         names = start - self.number(start, "i")
         return Table(self, start, names, self.number(names, "H"))
+
+    def numbers(self, vector: Vector) -> tuple[int, ...]:
+        """The numbers of 32 bits in a vector.
+
+        Raises
+        ------
+        WeightsError
+            If the file's lists are longer together than any model's.
+        """
+        self._numbers -= vector.count
+        if self._numbers < 0:
+            raise WeightsError(f"has lists of more than {NUMBERS_LIMIT} numbers together")
+        data = self.lens.bytes(vector.start, 4 * vector.count)
+        return struct.unpack(f"<{vector.count}i", data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +128,17 @@ class Table:
         return Vector(start + 4, count)
 
     def numbers(self, index: int, most: int) -> tuple[int, ...]:
-        """The numbers of 32 bits in a vector.
+        """The numbers of 32 bits in a slot's vector.
 
         Raises
         ------
         WeightsError
-            If there are more than `most`.
+            If there are more than `most`, or as `Flat.numbers`.
         """
         vector = self.vector(index, 4)
         if vector.count > most:
             raise WeightsError(f"has a list of {vector.count} numbers, at most {most} are expected")
-        return struct.unpack(
-            f"<{vector.count}i", self.flat.lens.bytes(vector.start, 4 * vector.count)
-        )
+        return self.flat.numbers(vector)
 
     def text(self, index: int) -> str:
         """A name; empty where there is none."""

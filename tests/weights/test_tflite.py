@@ -339,6 +339,11 @@ def test_tables_that_are_counted_again_and_again_are_refused(monkeypatch):
     assert "more than 5 tables" in outcome(SAMPLE)
 
 
+def test_lists_that_are_read_again_and_again_are_refused(monkeypatch):
+    monkeypatch.setattr(tflite_flatbuffer, "NUMBERS_LIMIT", 5)
+    assert "more than 5 numbers" in outcome(SAMPLE)
+
+
 def test_a_vector_that_counts_more_than_there_is_is_refused():
     place = SAMPLE.index(INT8.tobytes()) - 4
     assert SAMPLE[place : place + 4] == (72).to_bytes(4, "little")
