@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from auditor.errors import WeightsError, translate
+from auditor.errors import WeightsError
 from auditor.weights.formats import Blob
 from auditor.weights.hdf5_datasets import Dataset, Id, described, shown, text
 from auditor.weights.hdf5_handle import Stretch
@@ -70,12 +70,15 @@ def _opened(file: Blob) -> Iterator[Id]:
 
     while h5py.h5pl.size():  # folders it would search for plugins, which are shared libraries
         h5py.h5pl.remove(0)
-    doing = "reading its HDF5 structure (it is cut off or damaged; fetch or save it again)"
     handle = Stretch(file, 0, file.size)
-    with translate(*FOREIGN, to=WeightsError, doing=doing), h5py.File(handle, "r") as opened:
-        if opened.id.get_create_plist().get_sizes() != (8, 8):
-            raise WeightsError("its places and sizes are not numbers of 8 bytes; save it again")
-        yield opened.id
+    try:
+        with h5py.File(handle, "r") as opened:
+            if opened.id.get_create_plist().get_sizes() != (8, 8):
+                raise WeightsError("its places and sizes are not numbers of 8 bytes; save it again")
+            yield opened.id
+    except FOREIGN as error:  # whose text may hold any name of the file
+        said = repr(str(*error.args[:1])[:200])
+        raise WeightsError(f"is cut off or damaged; fetch or save it again: {said}") from error
 
 
 class _Walk:
