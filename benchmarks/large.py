@@ -3,7 +3,8 @@
 Five shards of a transformer of ten billion parameters in bfloat16, as sparse files: every
 header is true, and of the values only those of the layers that are measured. One interpreter
 plans all of it, another measures what fits into a minute; both print the peak over what they
-have after measuring a small model. Needs Linux, 1 GB of disk, and three minutes.
+have after measuring a small model. Files are not hashed, which takes time and no memory.
+Needs Linux, 1 GB of disk, and three minutes.
 """
 
 import argparse
@@ -114,7 +115,7 @@ def measured(folder: Path) -> int:
     bench = Bench(
         Passing(), TERMS.settings, TERMS.memory, TERMS.workers, time_budget=TERMS.time_budget
     )
-    with opened(files_at(folder), "here") as inventory:
+    with opened(files_at(folder), "here", unchecked=True) as inventory:
         return len(measure_version(inventory, None, bench).layers)
 
 
