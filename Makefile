@@ -52,6 +52,7 @@ check: $(READY) ## types, lint and format, as CI asks for them
 bench: $(REFERENCE_READY) ## speed and memory beside what they must reach, in about 15 minutes
 	$(VENV)/bin/python benchmarks/measure.py
 	$(VENV)/bin/python benchmarks/memory.py
+	$(VENV)/bin/python benchmarks/large.py
 	$(VENV)/bin/python benchmarks/reading.py
 
 clean: ## forget the environment and everything made here
