@@ -15,9 +15,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import safetensors.numpy as st
 import torch
+from onnx import TensorProto, helper
 
 from tests.weights.archives import bent, directory, export, rezipped, unzipped, weight
 from tests.weights.reading import saved
@@ -223,22 +225,24 @@ def deflated(size: int) -> dict[str, bytes]:
     return {**members(), "data.pkl": bytes(size)}
 
 
+def squeezed_alone(name: str) -> bytes:
+    """600 MB of zeros in 600 kB, beside what Keras puts there."""
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", "{}")
+        archive.writestr(name, bytes(600 << 20))
+    return stream.getvalue()
+
+
 def _archives() -> Iterator[tuple[str, Hostile]]:
     plain = rezipped(members())
     for field, (offset, value, said) in BENT.items():
         yield f"zip: {field}", one("model.pt", bent(plain, offset, value), said)
     squeezed = rezipped(deflated(200 << 20), method=zipfile.ZIP_DEFLATED)
     yield "zip bomb", one("model.pt", squeezed, "compressed")
-    stored = rezipped({"arr_0.npy": bytes(600 << 20)}, method=zipfile.ZIP_DEFLATED)
-    yield "npz bomb", one("model.npz", stored, "")
-    yield (
-        "keras bomb",
-        one(
-            "model.keras",
-            rezipped({"model.weights.h5": bytes(600 << 20)}, method=zipfile.ZIP_DEFLATED),
-            "",
-        ),
-    )
+    yield "npz bomb", one("model.npz", squeezed_alone("arr_0.npy"), "")
+    yield "keras bomb", one("model.keras", squeezed_alone("model.weights.h5"), "")
     for name in ("archive/../../slipped", "../slipped", "/slipped", "archive\\..\\slipped"):
         yield f"zip slip: {name}", one("model.pt", renamed(name), "leads out of its folder")
     yield "a link as storage", one("model.pt", link(), "leads out of its folder")
@@ -276,6 +280,55 @@ def _indices() -> Iterator[tuple[str, Hostile]]:
     yield "99,999 shards", many({"m-00001-of-99999.safetensors": shard.popitem()[1]}, "is missing")
 
 
+# --- formats that point elsewhere -------------------------------------------------------------
+
+
+def hdf5(fill: Callable[[h5py.File], object]) -> bytes:
+    stream = BytesIO()
+    with h5py.File(stream, "w") as file:
+        fill(file)
+    return stream.getvalue()
+
+
+def virtual(file: h5py.File) -> None:
+    layout = h5py.VirtualLayout((4, 4), "f4")
+    layout[:] = h5py.VirtualSource("/etc/passwd", "w", (4, 4))
+    file.create_virtual_dataset("w", layout)
+
+
+def onnx_of(**external: str) -> bytes:
+    """A graph whose one weight lies where `external` says."""
+    value = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[20, 30])
+    value.data_location = TensorProto.EXTERNAL
+    for key, said in external.items():
+        value.external_data.add(key=key, value=said)
+    sides = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy"]
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "net", sides[:1], sides[1:], [value])
+    return bytes(helper.make_model(graph).SerializeToString())
+
+
+def _elsewhere() -> Iterator[tuple[str, Hostile]]:
+    places = {
+        "an external link": lambda f: f.__setitem__("w", h5py.ExternalLink("/etc/passwd", "/w")),
+        "an external file": lambda f: f.create_dataset(
+            "w", (4, 4), "f4", external=[("/etc/passwd", 0, 64)]
+        ),
+        "a virtual dataset": virtual,
+        "a link to nothing": lambda f: f.__setitem__("w", h5py.SoftLink("/nothing")),
+        "a link in a circle": lambda f: f.__setitem__("w", h5py.SoftLink("/w")),
+        "a claim of 4 EB": lambda f: f.create_dataset("w", (2**31, 2**31), "f4", chunks=(64, 64)),
+    }
+    for kind, fill in places.items():
+        yield f"hdf5: {kind}", one("model.h5", hdf5(fill), "")
+    for location in ("/etc/passwd", "../../../etc/passwd", "", "a/../../b", "\x1b[31m", "gone.bin"):
+        data = onnx_of(location=location, offset="0", length="2400")
+        yield f"onnx: values in {location!r}", one("model.onnx", data, "")
+    for said in ({"offset": "-1"}, {"offset": "9" * 30}, {"length": "10"}, {"length": "x"}):
+        files = {"model.onnx": onnx_of(location="w.bin", **said), "w.bin": bytes(2400)}
+        yield f"onnx: {said}", many(files, "")
+
+
 LARGE = {  # rows that take more than a second
     *("many dicts", "many texts", "one wide text", "one long text", "one long number"),
     *("billion laughs", "many instructions", "deep lists", "99,999 shards", "keras bomb"),
@@ -284,4 +337,6 @@ LARGE = {  # rows that take more than a second
     *(f"safetensors: {kind}" for kind in ("many objects", "one wide name")),
     *(f"safetensors: 100 MB of {kind}" for kind in ("header", "spaces")),
 }
-ROWS: dict[str, Hostile] = dict([*_pickles(), *_headers(), *_archives(), *_indices()])
+ROWS: dict[str, Hostile] = dict(
+    [*_pickles(), *_headers(), *_archives(), *_indices(), *_elsewhere()]
+)

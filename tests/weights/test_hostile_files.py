@@ -19,6 +19,15 @@ def commands(tmp_path_factory) -> Iterator[Commands]:
     started.close()
 
 
+@pytest.fixture(scope="module")
+def start(tmp_path_factory, commands) -> float:
+    """Seconds of the processor that the command takes to say there is nothing to look at."""
+    here = tmp_path_factory.mktemp("idle") / "here"
+    (here / "net").mkdir(parents=True)
+    (here / "net/model.pt").write_bytes(b"nothing")
+    return float(commands.run(here, "audit", "net", "--json").seconds)
+
+
 def everything(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
@@ -34,11 +43,12 @@ def test_a_hostile_file_is_refused_or_named(row, tmp_path, monkeypatch):
     told = [failure.reason for failure in inventory.reading.failures]
     told += [skip.reason for skip in inventory.skipped]
     told += ["run code" for found in inventory.reading.globals if found.dangerous]
-    assert any(hostile.said in one for one in told), told
+    assert told or not inventory.tensors  # a file of nothing is told by the verdict
+    assert hostile.said in " | ".join(told)
     assert all(one.isprintable() and len(one) < 1000 for one in told)
 
 
-def answered(row: str, here: Path, commands: Commands) -> None:
+def answered(row: str, here: Path, commands: Commands, start: float) -> None:
     """One sentence and exit code 3, in `SECONDS` and `MEMORY`; nothing run, nothing written."""
     hostile = ROWS[row]
     hostile.make(here / "net")
@@ -51,16 +61,16 @@ def answered(row: str, here: Path, commands: Commands) -> None:
     assert hostile.said in reason
     assert reason.isprintable()
     assert len(reason) < 1000
-    assert done.seconds < SECONDS
+    assert done.seconds - start < SECONDS
     assert done.grown < MEMORY
 
 
 @pytest.mark.parametrize("row", FEW)
-def test_the_command_answers_with_a_sentence(row, tmp_path, commands):
-    answered(row, tmp_path / "here", commands)
+def test_the_command_answers_with_a_sentence(row, tmp_path, commands, start):
+    answered(row, tmp_path / "here", commands, start)
 
 
 @pytest.mark.wide
 @pytest.mark.parametrize("row", [row for row in ROWS if row not in FEW])
-def test_the_command_answers_with_a_sentence_whatever_the_file(row, tmp_path, commands):
-    answered(row, tmp_path / "here", commands)
+def test_the_command_answers_with_a_sentence_whatever_the_file(row, tmp_path, commands, start):
+    answered(row, tmp_path / "here", commands, start)

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from tests.weights import test_tflite
 from tests.weights.archives import export, weight
 from tests.weights.reading import saved
 
@@ -101,6 +102,10 @@ def _onnx(name: str) -> bytes:
     return bytes(helper.make_model(graph).SerializeToString())
 
 
+def _tflite(name: str) -> bytes:
+    return test_tflite.data_of([test_tflite.Part(name, WEIGHT)])
+
+
 FILES: dict[str, Callable[[str], bytes]] = {  # a file's name -> the bytes, for a tensor's name
     "model.safetensors": _safetensors,
     "model.pt": _torch,
@@ -113,5 +118,6 @@ FILES: dict[str, Callable[[str], bytes]] = {  # a file's name -> the bytes, for 
     "model.h5": _hdf5,
     "model.keras": _keras,
     "model.onnx": _onnx,
+    "model.tflite": _tflite,
 }
 NAMELESS = {"model.npy", "model.keras"}  # where the format, not its writer, names the tensor
