@@ -15,6 +15,7 @@ from auditor.api import analyze
 from auditor.app import assemble
 from auditor.config import load
 from auditor.pipeline import Outcome, once
+from auditor.wall.process import here
 from tests import models
 from tests.mlflow_server import Server, running
 
@@ -63,7 +64,7 @@ def first(root) -> Outcome:
 
 
 def run(root: Path) -> Outcome:
-    with assemble(load(root / "config.yaml")) as app:
+    with assemble(load(root / "config.yaml"), execute=here) as app:
         return once(app)
 
 

@@ -20,6 +20,7 @@ from auditor.policy import judge, preset
 from auditor.records import Level, Verdict, Waiver
 from auditor.render import render
 from auditor.render.findings import literal, quoted
+from auditor.wall.process import here
 from tests import models
 from tests.render import factory
 
@@ -278,7 +279,7 @@ def test_any_name_is_waived_as_itself(name, other, tmp_path_factory):
 @contextmanager
 def running(root, *, days_on=0):
     """The configured line, on a day."""
-    with assemble(load(models.config(root, policy="ours.yaml"))) as app:
+    with assemble(load(models.config(root, policy="ours.yaml")), execute=here) as app:
         at = app.clock() + timedelta(days=days_on)
         examiner = replace(app.examiner, clock=lambda: at)
         yield replace(app, examiner=examiner, clock=lambda: at)

@@ -25,6 +25,7 @@ from auditor.measuring import quiet
 from auditor.pipeline import MAX_ATTEMPTS, once
 from auditor.single import Request
 from auditor.single import audit as audited
+from auditor.wall import process
 from tests import models
 from tests.models import weights, write
 from tests.render import factory
@@ -148,7 +149,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     truncated(here / "models/net/5")
     models.date(here / "models/net/5/model.safetensors", day=5)
     audits = []
-    with assemble(load(models.config(here))) as app:
+    with assemble(load(models.config(here)), execute=process.here) as app:
         for hours in range(MAX_ATTEMPTS):
             at = app.clock() + timedelta(hours=hours)
             audits += once(replace(app, clock=partial(at.replace))).audited
