@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import jsonschema
+import psutil
 import pytest
 
 from auditor import schema
@@ -293,6 +294,20 @@ def test_help_loads_nothing_slow():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.stderr.strip() == "[]"
+
+
+def test_a_reading_process_that_is_killed_is_a_line_and_exit_code_3(here):
+    write(here / "net", weights())
+    command = [sys.executable, "-m", "auditor", "audit", "net"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=here) as process:  # noqa: S603
+        program = psutil.Process(process.pid)
+        while not (children := program.children()) and process.poll() is None:
+            time.sleep(0.01)
+        children[0].kill()  # it is still importing what it needs
+        _, said = process.communicate()
+    assert process.returncode == 3
+    assert said.startswith("auditor: the process that read net ended by signal 9 (SIGKILL")
+    assert len(said.splitlines()) == 1
 
 
 def test_interrupting_keeps_what_was_finished_and_says_so(here):

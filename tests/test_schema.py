@@ -54,7 +54,7 @@ def problems(document: object) -> list[str]:
 # --- audits on request ------------------------------------------------------------------------
 
 
-def audit(config: Config, ref: Path, **given: str) -> dict[str, Any]:
+def audit(config: Config, ref: Path, **given: Any) -> dict[str, Any]:
     found: dict[str, Any] = plain(audited(Request(str(ref), config, **given), quiet)[1])
     return found
 
