@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from auditor.errors import SourceError, UsageError
 from auditor.pipeline import App, Outcome, once, sweep
-from auditor.records import ModelVersion, Role
+from auditor.records import ModelVersion
+from auditor.weights import wanted as wanted_files
 
 ASKED = 50  # versions whose files are listed for the estimate; the rest is taken to be alike
 
@@ -72,4 +73,4 @@ def _bytes(version: ModelVersion, app: App, source: str) -> int | None:
         files = app.sources[source].files(version)
     except SourceError:
         return None
-    return sum(file.size for file in files if file.role is Role.WEIGHTS)
+    return sum(file.size for file in wanted_files(files).used)

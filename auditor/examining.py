@@ -166,7 +166,7 @@ def in_parts(files: Sequence[SourceFile], terms: Terms, disk: int, folder: Path)
     disk, folder
         Bytes that fetched files may take, and where they are kept.
     """
-    if all(file.ranges is None for file in files):
+    if not any(file.is_elsewhere for file in files):
         return False
     from auditor.planning import ranged  # noqa: PLC0415 - takes scipy along
 

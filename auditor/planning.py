@@ -9,7 +9,7 @@ from pathlib import Path
 
 from auditor.amounts import as_size
 from auditor.architecture import Architecture
-from auditor.errors import UsageError
+from auditor.errors import SourceError, UsageError
 from auditor.estimates import Speed, effort, seconds
 from auditor.executors.threads import Job, at_once, cores
 from auditor.measuring.station import needed
@@ -88,9 +88,21 @@ def ranged(files: Sequence[SourceFile], *, disk: int, folder: Path, partial: boo
         Where they would be kept, there already or not: it has to have the space, too.
     partial
         Only some of the tensors are wanted.
+
+    Raises
+    ------
+    SourceError
+        If they do not fit, and their place hands out whole files only.
     """
     missing = _missing(files)
-    return bool(missing) and (partial or _sum(missing) > Place(folder, disk).room)
+    staged, room = _sum(file for file in missing if file.staged), Place(folder, disk).room
+    if staged > room:
+        raise SourceError(
+            f"{as_size(staged)} are to be fetched, from a place that hands out no parts of files, "
+            f"and {as_size(room)} are the less of limits.disk and of what is free; make room, or "
+            "raise limits.disk"
+        )
+    return len(missing) > 0 and (partial or _sum(missing) > room)
 
 
 def plan(
@@ -216,8 +228,12 @@ class _Layers:
 
     @cached_property
     def _needs(self) -> list[Named]:
-        settings = self.terms.settings
-        return [Named(u.name, needed(u, settings, pair=self.pairs)) for u in self.units]
+        return [Named(unit.name, self._needed(unit)) for unit in self.units]
+
+    def _needed(self, unit: Unit) -> int:
+        """Beside the baseline's where both fit, else alone."""
+        alone, pair = (needed(unit, self.terms.settings, pair=pair) for pair in (False, True))
+        return pair if self.pairs and pair <= self.terms.memory else alone
 
     @cached_property
     def _measured(self) -> list[tuple[Unit, Named]]:
@@ -247,7 +263,7 @@ def _units(inventory: Inventory, settings: Settings) -> list[Unit]:
 
 def _missing(files: Iterable[SourceFile]) -> list[SourceFile]:
     """Weight files that are needed and not on this machine."""
-    return [file for file in wanted(files).used if file.ranges is not None]
+    return [file for file in wanted(files).used if file.is_elsewhere]
 
 
 def _sum(files: Iterable[SourceFile]) -> int:

@@ -324,3 +324,22 @@ def test_a_layer_with_the_baselines_digest_costs_no_read_of_the_baseline(root, m
     assert same == ["fc2.weight", "head.weight"]
     own = [(96, 64), (64, 64), (64,), (10, 64)]
     assert sorted(decoded) == sorted([*own, (96, 64)])  # of the baseline, the changed layer only
+
+
+@pytest.mark.parametrize("name", ["fc1.weight", "fc2.weight"])
+def test_the_baselines_audit_vouches_for_its_weights_as_they_are_read(root, name, caplog):
+    """Its files are not hashed again: what is read of them is held against what was audited."""
+    file = write(root / "models/net/1", weights(), day=1) / "model.safetensors"
+    run(root)
+    data, values = file.read_bytes(), weights()[name].tobytes()
+    file.write_bytes(data.replace(values, values[::-1]))
+    models.date(file, day=1)
+    write(root / "models/net/2", weights(**{"fc1.weight": weights(9)["fc1.weight"]}), day=2)
+    (audit,) = run(root).audited
+    assert (audit["comparison"]["baseline"]["version"], audit["comparison"]["note"]) == ("1", "")
+    found = {layer["name"]: layer for layer in audit["comparison"]["layers"]}
+    assert found["fc2.weight"]["delta_W"] == 0.0  # the same weights: nothing is read
+    changed = found["fc1.weight"]
+    assert changed["esd_js"] > 0
+    assert (changed["delta_W"] is None) is (name == "fc1.weight")
+    assert ("not what was audited" in caplog.text) is (name == "fc1.weight")

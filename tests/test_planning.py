@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from auditor.cli.planned import shown
-from auditor.errors import UsageError
+from auditor.errors import SourceError, UsageError
 from auditor.estimates import Speed, peak_bytes
 from auditor.planning import Place, Plan, plan, ranged
 from auditor.records import Role, Settings, SourceFile
@@ -53,6 +53,13 @@ def test_whole_files_are_fetched_where_all_of_them_are_wanted_and_fit(
     files = [remote(f"{i}.safetensors", size) for i, size in enumerate(sizes)]
     files.append(SourceFile("readme.md", Role.CARD, 10**12, io.BytesIO))
     assert ranged(files, disk=disk, folder=tmp_path, partial=partial) is expected
+
+
+def test_what_comes_whole_or_not_at_all_has_to_fit(tmp_path):
+    staged = replace(remote("s3.safetensors", 301), ranges=None, staged=True)
+    assert ranged([staged], disk=301, folder=tmp_path, partial=True)
+    with pytest.raises(SourceError, match=r"hands out no parts of files.* raise limits\.disk"):
+        ranged([staged, remote("hub.safetensors", 1)], disk=300, folder=tmp_path, partial=False)
 
 
 def test_a_file_on_this_machine_is_never_fetched(tmp_path):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from auditor.architecture import Architecture, understand
 from auditor.errors import UsageError
 from auditor.measuring.bench import Bench, Memory, Progress, quiet
-from auditor.measuring.pairing import Baseline, Others, Outcome
+from auditor.measuring.pairing import Baseline, Others, Outcome, is_vouched_for
 from auditor.measuring.station import Station
 from auditor.measuring.units import chosen, no_match, selected, units_of
 from auditor.records import Comparison, LayerRecord, Skip
@@ -25,6 +25,7 @@ __all__ = [
     "Measured",
     "Memory",
     "Progress",
+    "is_vouched_for",
     "measure_version",
     "quiet",
 ]

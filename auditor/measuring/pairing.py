@@ -8,7 +8,7 @@ from auditor.architecture import Architecture
 from auditor.changes import Sides, change, match, renames
 from auditor.errors import WeightsError
 from auditor.measuring.unit import Unit
-from auditor.measuring.units import chosen, is_wanted, units_of
+from auditor.measuring.units import PART, chosen, is_wanted, units_of
 from auditor.records import Comparison, LayerChange, LayerRecord, ModelVersion, Skip
 from auditor.weights import Tensor
 
@@ -134,13 +134,19 @@ class Others:
         return {name: shape for name, shape in sides.items() if len(shape) >= 2}
 
     def _digest(self, name: str) -> str:
-        """Of the baseline's layer, empty where it cannot be read."""
-        if name not in self.units:
+        """Of the baseline's layer, as audited or as read; empty where it cannot be read."""
+        if name in self.layers:
             return self.layers[name].digest
         try:
             return self.units[name].read().digest
         except (WeightsError, OSError):
             return ""
+
+
+def is_vouched_for(tensors: Iterable[Tensor], layers: Iterable[LayerRecord]) -> bool:
+    """Whether an audit has a digest of every matrix, which what is read can be held against."""
+    audited = {PART.sub("", layer.name) for layer in layers}
+    return all(tensor.name in audited for tensor in tensors if len(tensor.shape) >= 2)
 
 
 def moved(layer: LayerRecord, before: str, *, more: bool) -> LayerChange:

@@ -126,7 +126,10 @@ class Station:
         return Outcome(unit, "", (), unit.unread(reason))
 
     def _is_pair(self, unit: Unit) -> bool:
-        return bool(self.others and self.others.unit(unit))
+        """Whether the baseline has it too, and both fit into memory together."""
+        if not (self.others and self.others.unit(unit)):
+            return False
+        return needed(unit, self.bench.settings, pair=True) <= self.bench.budget
 
     def _bytes(self, unit: Unit) -> int:
         return needed(unit, self.bench.settings, pair=self._is_pair(unit))
@@ -194,14 +197,25 @@ class Station:
         if all(old and old.digest == new.digest for old, new in zip(stored, records, strict=True)):
             # the same weights: nothing else need be read
             yield from (moved(record, record.name, more=others.more) for record in records)
-        elif pair is not None:
-            made = self._made(records[0].index, pair, verified=True)
-            before = {part.record.name: part for part in made.parts}
-            matched = ((before.get(part.record.name), part) for part in parts)
-            yield from (self._between(one, two) for one, two in matched if one)
+        elif pair is not None and self._is_pair(unit):
+            yield from self._held_against(pair, stored, parts)
         else:
             known = zip(stored, parts, strict=True)
             yield from (self._since(old, part) for old, part in known if old)
+
+    def _held_against(
+        self, pair: Unit, stored: Sequence[LayerRecord | None], parts: Sequence[_Part]
+    ) -> Iterator[LayerChange]:
+        """The distances to what is read of the baseline, if it is what its audit measured."""
+        made = self._made(parts[0].record.index, pair, verified=True) if parts else None
+        before = {part.record.name: part for part in made.parts} if made else {}
+        for old, part in zip(stored, parts, strict=True):
+            one = before.get(part.record.name)
+            if old and (one is None or one.record.digest != old.digest):
+                log.warning("%s of the baseline is not what was audited", old.name[:200])
+                yield self._since(old, part)
+            elif one:
+                yield self._between(one, part)
 
     def _between(self, before: _Part, after: _Part) -> LayerChange:
         """The distances where both tensors are at hand."""

@@ -27,6 +27,7 @@ class Listed:
     name: str  # relative to it, with forward slashes
     size: int | None  # None where the store does not say
     proxied: bool = False  # MLflow's own server hands it out, and parts of it too
+    local: bool = False  # it lies on this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Artifacts:
                 root, _, name = self.location.rstrip("/").rpartition("/")
                 store = self._store(root)
                 found = [file for file in _here(store, root) if file.name == name]
-            return [replace(file, proxied=True) for file in found] if _proxied(store) else found
+            proxied, local = _is_proxied(store), _is_local(store)
+            return [replace(file, proxied=proxied, local=local) for file in found]
 
     def open(self, file: Listed) -> BinaryIO:
         """A handle on the whole file, fetched first unless it is kept or lies on this machine.
@@ -123,7 +125,13 @@ def _inner(store: Any) -> Any:  # noqa: ANN401
     return store
 
 
-def _proxied(store: Any) -> bool:  # noqa: ANN401
+def _is_local(store: Any) -> bool:  # noqa: ANN401
+    """Whether its files are files of this machine."""
+    folder = import_module("mlflow.store.artifact.local_artifact_repo")
+    return isinstance(_inner(store), folder.LocalArtifactRepository)
+
+
+def _is_proxied(store: Any) -> bool:  # noqa: ANN401
     """Whether MLflow's own server hands the files out; other stores have clients of their own."""
     proxy = import_module("mlflow.store.artifact.mlflow_artifacts_repo")
     return isinstance(_inner(store), proxy.MlflowArtifactsRepository)

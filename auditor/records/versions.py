@@ -68,5 +68,10 @@ class SourceFile:
     size: int
     open: Callable[[], BinaryIO]  # a fresh, seekable, read-only handle on the whole file
     sha256: str | None = None  # as the source states it
-    ranges: Callable[[], BinaryIO] | None = None  # one that fetches what is read, no more of it;
-    # None where `open` costs no transfer: the file lies on this machine
+    ranges: Callable[[], BinaryIO] | None = None  # one that fetches what is read, no more of it
+    staged: bool = False  # `open` fetches it, and there are no `ranges`
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether reading it costs a transfer: it does not lie on this machine."""
+        return self.staged or self.ranges is not None

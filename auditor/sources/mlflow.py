@@ -203,11 +203,15 @@ class Mlflow:
 
 def _file(store: Artifacts, file: Listed, shelf: Shelf) -> SourceFile:
     size = file.size or 0
-    ranges = None
-    if file.proxied and size and store.kept(file) is None:
-        ranges = partial(store.ranged, file, shelf)
-    opened = partial(store.open, file)
-    return SourceFile(file.name, role_of(file.name), size, opened, ranges=ranges)
+    elsewhere = bool(size) and not file.local and store.kept(file) is None
+    return SourceFile(
+        name=file.name,
+        role=role_of(file.name),
+        size=size,
+        open=partial(store.open, file),
+        ranges=partial(store.ranged, file, shelf) if elsewhere and file.proxied else None,
+        staged=elsewhere and not file.proxied,
+    )
 
 
 def _find(client: Client, rest: str) -> Any | None:  # noqa: ANN401

@@ -5,7 +5,10 @@ from pathlib import PurePosixPath
 
 from auditor.records import Role
 
-READ = ("*.safetensors", "*.pt2", "*.pt", "*.pth", "*.bin", "*.ckpt")  # for error messages
+READ = (  # for error messages
+    *("*.safetensors", "*.pt2", "*.pt", "*.pth", "*.bin", "*.ckpt", "*.gguf", "*.onnx"),
+    *("*.keras", "*.h5", "*.npz", "*.npy", "*.tflite"),
+)
 
 WEIGHTS = re.compile(
     r"\.(safetensors|pt2?|pth(\.tar)?|th|bin|ckpt|h5|hdf5|keras|onnx|gguf|ggml|pb|tflite|pkl"

@@ -83,7 +83,7 @@ class Entry:
     @property
     def is_scaled(self) -> bool:
         """Whether its numbers stand for others: integers with a scale do."""
-        return self.scale.count > 0 and "float" not in self.dtype
+        return self.scale.length > 0 and "float" not in self.dtype
 
 
 def read(file: Blob) -> Contents:
@@ -118,7 +118,7 @@ def _place(buffer: Table) -> Vector:
     """Where a buffer's bytes lie: inside it, or behind all tables in files above 2 GB."""
     place = buffer.vector(0, 1)
     offset, size = buffer.number(1, "Q"), buffer.number(2, "Q")
-    if place.count or offset < 2:  # 0 and 1 mean none
+    if place.length or offset < 2:  # 0 and 1 mean none
         return place
     if offset + size > buffer.flat.size:
         raise WeightsError(
@@ -145,7 +145,7 @@ def _entries(graph: Table, codes: list[int], buffers: list[Vector]) -> Iterator[
         buffer = tensor.number(2, "I")
         if buffer >= len(buffers):
             raise WeightsError(f"a tensor points to buffer {buffer} of {len(buffers)}")
-        if buffers[buffer].count:
+        if buffers[buffer].length:
             reason = SHUFFLED if index in shuffled else SPARSE if tensor.slot(6) else ""
             yield tensor.text(3), _entry(tensor, buffers[buffer], orders.get(index, set()), reason)
 
@@ -189,7 +189,7 @@ def _unfit(entry: Entry, code: int) -> str:
         return f"unreadable: no reader for element type {entry.dtype or code}"
     if not entry.is_scaled:
         return UNSCALED if entry.dtype in PACKED else ""
-    counts, spread = (entry.scale.count, entry.zero.count or 1), Spread(entry.axis)
+    counts, spread = (entry.scale.length, entry.zero.length or 1), Spread(entry.axis)
     if all(spread.fits((count,), entry.shape) for count in counts):
         return ""
     return f"quantised with {counts[0]} scales and {counts[1]} zero points, which do not fit it"
@@ -202,9 +202,9 @@ def _found(file: Blob, name: str, entry: Entry, original: str) -> Tensor | Skip:
     if original:
         return Skip(name, entry.shown, f"tied to {original}", entry.dtype)
     size = packed_size(entry.dtype, entry.shape)
-    if size != entry.place.count:
+    if size != entry.place.length:
         raise WeightsError(
-            f"tensor {name[:200]!r} has a buffer of {entry.place.count} bytes; "
+            f"tensor {name[:200]!r} has a buffer of {entry.place.length} bytes; "
             f"{entry.dtype} of shape {list(entry.shape)} takes {size}"
         )
     element = "float32" if entry.is_scaled else ""
@@ -215,8 +215,8 @@ def _found(file: Blob, name: str, entry: Entry, original: str) -> Tensor | Skip:
 def _bytes(file: Blob, entry: Entry) -> Bytes:
     data = file.read(*entry.place)
     if entry.is_scaled:
-        scale = np.frombuffer(file.read(entry.scale.start, 4 * entry.scale.count), "<f4")
-        zero = np.frombuffer(file.read(entry.zero.start, 8 * entry.zero.count), "<i8")
+        scale = np.frombuffer(file.read(entry.scale.start, 4 * entry.scale.length), "<f4")
+        zero = np.frombuffer(file.read(entry.zero.start, 8 * entry.zero.length), "<i8")
         numbers = whole(entry.dtype, entry.shape, data)
         values = meant(numbers, scale, zero if zero.size else None, Spread(entry.axis))
         return values.transpose(entry.axes).tobytes()

@@ -25,7 +25,7 @@ class Vector(NamedTuple):
     """Where the items of a vector lie, and how many."""
 
     start: int
-    count: int
+    length: int
 
 
 class Flat:
@@ -69,11 +69,11 @@ class Flat:
         WeightsError
             If the file's lists are longer together than any model's.
         """
-        self._numbers -= vector.count
+        self._numbers -= vector.length
         if self._numbers < 0:
             raise WeightsError(f"has lists of more than {NUMBERS_LIMIT} numbers together")
-        data = self.lens.bytes(vector.start, 4 * vector.count)
-        return struct.unpack(f"<{vector.count}i", data)
+        data = self.lens.bytes(vector.start, 4 * vector.length)
+        return struct.unpack(f"<{vector.length}i", data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Table:
     def tables(self, index: int) -> Iterator["Table"]:
         """The tables of a vector of them."""
         vector = self.vector(index, 4)
-        for item in range(vector.count):
+        for item in range(vector.length):
             yield self.flat.table(vector.start + 4 * item)
 
     def vector(self, index: int, item: int) -> Vector:
@@ -136,11 +136,13 @@ class Table:
             If there are more than `most`, or as `Flat.numbers`.
         """
         vector = self.vector(index, 4)
-        if vector.count > most:
-            raise WeightsError(f"has a list of {vector.count} numbers, at most {most} are expected")
+        if vector.length > most:
+            raise WeightsError(
+                f"has a list of {vector.length} numbers, at most {most} are expected"
+            )
         return self.flat.numbers(vector)
 
     def text(self, index: int) -> str:
         """A name; empty where there is none."""
         vector = self.vector(index, 1)
-        return self.flat.lens.text(vector.start, vector.count)
+        return self.flat.lens.text(vector.start, vector.length)

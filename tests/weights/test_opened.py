@@ -27,7 +27,8 @@ def test_no_weight_file_is_an_error_that_says_what_was_found():
         pass
     assert str(caught.value) == (
         "no weight file in models:/digits/3: found config.json, optimizer.pt; expected "
-        "*.safetensors, *.pt2, *.pt, *.pth, *.bin, *.ckpt"
+        "*.safetensors, *.pt2, *.pt, *.pth, *.bin, *.ckpt, *.gguf, *.onnx, *.keras, *.h5, *.npz, "
+        "*.npy, *.tflite"
     )
 
 

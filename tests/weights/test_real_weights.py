@@ -45,9 +45,7 @@ def test_a_raw_format_nobody_can_guess_is_unknown(data):
 
 def test_formats_that_are_not_read_say_what_to_do(data):
     files = [
-        source_file(path)
-        for path in (data / "weights").rglob("original/*")
-        if path.suffix == ".pb"
+        source_file(path) for path in (data / "weights").rglob("original/*") if path.suffix == ".pb"
     ]
     failures = look(*files).reading.failures
     assert len(failures) == len(files) == 2
