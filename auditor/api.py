@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor import document
 from auditor.config.options import Options, chosen
-from auditor.config.units import asked
+from auditor.config.units import asked, duration, size
 from auditor.given import examined
 from auditor.policy import MIN_COVERAGE
 from auditor.records import LayerRecord, Reading, Settings, Skip
@@ -16,7 +16,7 @@ from auditor.wall.jobs import Progress, Terms, quiet
 if TYPE_CHECKING:
     import pandas as pd
 
-MEMORY = 8 * 1024**3
+MEMORY = "8GiB"  # for the layers at work
 MEANS = (  # what the reference's summary has, by its names
     *("log_norm", "alpha", "alpha_weighted", "log_alpha_norm", "log_spectral_norm"),
     *("stable_rank", "mp_softrank"),
@@ -94,6 +94,7 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     precision: str = "float64",
     seed: int = 0,
     device: str = "auto",
+    memory: str = MEMORY,
     time_budget: str | None = None,
     progress: Progress = quiet,
 ) -> Analysis:
@@ -149,6 +150,9 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     device
         Where eigenvalues are computed: ``cpu``, ``cuda``, or ``auto``: ``cuda`` where torch
         sees a GPU.
+    memory
+        For the layers that are measured at one time, such as ``8GiB``; one that needs more is
+        left out, as not read.
     time_budget
         Such as ``10m``: layers with most parameters for their time come first, and those that
         would not be done by then are left out, as not read. None: as long as it takes.
@@ -165,8 +169,12 @@ def analyze(  # noqa: PLR0913 - the options of the public API, by keyword
     """
     given = {name: value for name, value in locals().items() if name in Options.model_fields}
     settings = chosen(given).settings
-    limit = asked(time_budget, "time_budget")
-    terms = Terms(settings=settings, memory=MEMORY, device=device, time_budget=limit)
+    terms = Terms(
+        settings=settings,
+        memory=asked(memory, "memory", size) or size(MEMORY),
+        device=device,
+        time_budget=asked(time_budget, "time_budget", duration),
+    )
     found = examined(model, None, terms, progress)
     return Analysis(found.layers, found.skipped, found.reading, settings)
 

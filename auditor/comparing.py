@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from auditor import document
 from auditor.api import MEMORY, Analysis
 from auditor.config.options import chosen
+from auditor.config.units import size
 from auditor.errors import UsageError
 from auditor.executors.gpu import CPU
 from auditor.given import called, examined
@@ -151,7 +152,7 @@ def compare(  # noqa: PLR0913 - the options of the public API, by keyword
     }
     settings = chosen(given).settings
     one, two = called(before), called(after)
-    terms = Terms(settings=settings, memory=MEMORY, device=CPU)
+    terms = Terms(settings=settings, memory=size(MEMORY), device=CPU)
     found = examined(after, before, terms, progress)
     if found.comparison is None:
         raise UsageError(f"{one} has no matrix: there is nothing to compare with")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -172,3 +173,14 @@ def test_progress_is_told_of_every_tensor(tmp_path):
     auditor.analyze(write(tmp_path, weights()), progress=lambda *step: told.append(step))
     assert [step[:2] for step in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert {name for *_, name in told} == set(weights())
+
+
+def test_a_layer_that_does_not_fit_into_memory_is_left_out_and_says_so(rng):
+    found = auditor.analyze({"fc.weight": rng.normal(size=(64, 48))}, memory="1MiB")
+    assert not found.complete
+    (skip,) = found.skipped
+    assert re.fullmatch(
+        r"needs 6\d\.\d MiB to be measured, the memory limit is 1 MiB; raise it", skip.reason
+    )
+    with pytest.raises(UsageError, match="memory: found 'much': expected a size such as 8GiB"):
+        auditor.analyze({"fc.weight": rng.normal(size=(64, 48))}, memory="much")

@@ -176,7 +176,7 @@ def test_the_defaults_of_options_are_as_documented():
 
 
 def test_python_command_line_and_configuration_have_the_same_options():
-    limits = {"device", "time_budget"}
+    limits = {"device", "memory", "time_budget"}
     python = inspect.signature(auditor.analyze).parameters.keys() - {"model", "progress", *limits}
     assert python == Options.model_fields.keys() - {"more_distances"}  # those need two models
     command = {option.replace("-", "_") for option in commands()["auditor analyze"]}

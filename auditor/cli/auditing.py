@@ -89,11 +89,11 @@ def audit(
     config: ConfigFile = None,
 ) -> None:
     """Audit one version: read, measure, compare, judge, report."""
-    from auditor.config.units import asked
+    from auditor.config.units import asked, duration
     from auditor.wall.process import Child
 
     settings = optional(config)
-    seconds = asked(time_budget, "--time-budget")
+    seconds = asked(time_budget, "--time-budget", duration)
     written = chosen_formats(formats)
     if dry_run:
         from auditor.cli.planned import planned, shown

@@ -106,6 +106,9 @@ def analyze(
     device: Annotated[
         str, typer.Option(help="Where eigenvalues are computed: auto, cpu or cuda.")
     ] = "auto",
+    memory: Annotated[
+        str, typer.Option(metavar="SIZE", help="For the layers measured at one time.")
+    ] = "8GiB",
     time_budget: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Measure for so long at most, such as 10m."),
@@ -140,6 +143,7 @@ def analyze(
             precision=precision,
             seed=seed,
             device=device,
+            memory=memory,
             time_budget=time_budget,
             progress=show,
         )

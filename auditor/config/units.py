@@ -1,7 +1,9 @@
 """Sizes and times as people write them: ``8GiB``, ``500MB``, ``10m``."""
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
+from typing import TypeVar
 
 from auditor.errors import UsageError
 
@@ -50,15 +52,18 @@ def duration(value: object) -> float:
     return count
 
 
-def asked(text: str | None, option: str) -> float | None:
-    """Seconds that were asked for with an option; None where none were.
+T = TypeVar("T")
+
+
+def asked(text: str | None, option: str, parse: Callable[[str], T]) -> T | None:
+    """What was asked for with an option, by `size` or `duration`; None where nothing was.
 
     Raises
     ------
     UsageError
-        If `text` is no duration.
+        If `text` is no size or no duration.
     """
     try:
-        return None if text is None else duration(text)
+        return None if text is None else parse(text)
     except ValueError as error:
         raise UsageError(f"{option}: {error}") from error

@@ -96,7 +96,7 @@ class Station:
         if (needed := self._bytes(unit)) <= self.bench.budget:
             return None
         limit = as_size(self.bench.budget)
-        reason = f"needs {as_size(needed)} to be measured, limits.memory is {limit}; raise it"
+        reason = f"needs {as_size(needed)} to be measured, the memory limit is {limit}; raise it"
         return Outcome(unit, "", (), unit.unread(reason))
 
     def _job(self, index: int, unit: Unit, rate: Speed | None) -> tuple[float, Job[Outcome]]:
