@@ -10,7 +10,8 @@ from auditor.records import Module
 LONGEST_BLOCK = 9  # digits; a longer number is no position of a block
 
 CONVOLUTIONS = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
-RECURRENT = ("weight_ih", "weight_hh", "weight_hr")  # beginnings of names, as torch has them
+RECURRENT = ("weight_ih", "weight_hh", "weight_hr", "recurrent_kernel")  # beginnings of names
+VALUES = frozenset({"weight", "kernel"})  # what a layer's matrix is called, in torch and Keras
 FUSED = frozenset(
     {
         "attn_qkv",
@@ -156,8 +157,8 @@ def _group(name: str) -> int:
 
 
 def _parts(name: str) -> list[str]:
-    """Dotted parts in lower case, without wrappers in front and ``weight`` at the end."""
+    """Dotted parts in lower case, without wrappers in front and ``weight`` or so at the end."""
     parts = name.lower().split(".")
     start = next((i for i, part in enumerate(parts) if part not in WRAPPERS), 0)
-    end = len(parts) - 1 if parts[-1] == "weight" and len(parts) - start > 1 else len(parts)
+    end = len(parts) - 1 if parts[-1] in VALUES and len(parts) - start > 1 else len(parts)
     return parts[start:end]

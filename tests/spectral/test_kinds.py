@@ -78,3 +78,10 @@ def test_the_order_of_the_architecture_comes_first():
         "decoder.fc",
         "decoder.fc.extra",
     ]
+
+
+def test_keras_names_say_what_torchs_say():
+    assert kind_of("lstm.lstm_cell.recurrent_kernel", (512, 128)) == "rnn"
+    assert kind_of("block.qkv.kernel", (384, 128)) == "qkv"
+    assert kind_of("head.kernel", (10, 64)) == "head"
+    assert order(["head.kernel", "dense.kernel"]) == ["dense.kernel", "head.kernel"]
