@@ -63,15 +63,16 @@ def merge(
         *(found for index in indices for found in disagreements(index, contents, unopened)),
     ]
     records = sorted((*(part.record for part in plain), *beside), key=lambda r: natural(r.name))
+    tensors = tuple(tensor for part in kept for tensor in part.contents.tensors)
     return Inventory(
-        tensors=tuple(tensor for part in kept for tensor in part.contents.tensors),
+        tensors=tensors,
         skipped=(
             *(skip for part in kept for skip in part.contents.skipped),
             *skips.values(),
         ),
         reading=Reading(
             files=tuple(records),
-            bytes_read=sum(record.size for record in records),
+            bytes_read=_bytes_read(records, tensors),
             failures=tuple(failures),
             globals=tuple(name for part in plain for name in part.contents.globals),
         ),
@@ -97,6 +98,17 @@ def _copies(
     }
     rest = [part for part in parts if part.name not in skips]
     return skips | {name: Skip(name, (), why) for name, why in copies(rest, pipelines).items()}
+
+
+def _bytes_read(records: Iterable[FileRecord], tensors: Iterable[Tensor]) -> int:
+    """Of files that are held against their digests all, of the others what their tensors take."""
+    whole = {record.name: record.size for record in records if record.verified}
+    parts = (
+        tensor.nbytes if tensor.stored is None else tensor.stored
+        for tensor in tensors
+        if tensor.file not in whole
+    )
+    return sum(whole.values()) + sum(parts)
 
 
 def _failure(part: Part) -> FileFailure:

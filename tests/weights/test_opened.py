@@ -1,6 +1,7 @@
 """All files of a version together: what is checked, what is preferred, what is missing."""
 
 import json
+from dataclasses import replace
 from typing import BinaryIO
 
 import pytest
@@ -199,3 +200,12 @@ def test_names_from_a_file_are_taken_as_they_are():
     names = ["<script>", "a b", "{0}", "ä" * 3000, "../../x", "\u202egnp"]
     file = in_memory("m.safetensors", st.save({name: torch.ones(1) for name in names}))
     assert {tensor.name for tensor in look(file).tensors} == set(names)
+
+
+def test_of_a_file_read_in_parts_only_the_values_count_as_read():
+    whole, parts = in_memory("a.safetensors", PLAIN), in_memory("b.safetensors", PLAIN)
+    files = [whole, replace(parts, ranges=parts.open)]
+    with opened(files, "a test", ranged=True) as inventory:
+        reading = inventory.reading
+    assert [record.verified for record in reading.files] == [True, False]
+    assert reading.bytes_read == len(PLAIN) + 4 * (2 * 3 + 2)
