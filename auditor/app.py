@@ -10,8 +10,9 @@ from functools import partial
 import psutil
 
 from auditor.config import Config, parts
-from auditor.examining import Examiner, in_parts
+from auditor.examining import Examiner
 from auditor.executors.gpu import CUDA, eigensolver
+from auditor.fetching import Space, ranged
 from auditor.file_cache import trim
 from auditor.ledger import Ledger
 from auditor.memory import Kept
@@ -83,9 +84,13 @@ def examiner(
     if config.limits.device == CUDA:
         eigensolver(CUDA)
     told = terms(config, time_budget)
-    folder, limit = config.data / FETCHED, config.limits.disk
-    ranged = partial(in_parts, terms=told, disk=limit, folder=folder)
-    return Examiner(told, policy, now, memory, progress, execute, ranged)
+    in_parts = partial(ranged, terms=told, space=space(config))
+    return Examiner(told, policy, now, memory, progress, execute, in_parts)
+
+
+def space(config: Config) -> Space:
+    """Where fetched files are kept."""
+    return Space(config.data / FETCHED, config.limits.disk)
 
 
 def terms(config: Config, time_budget: float | None = None) -> Terms:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
 
 from auditor import checks, stored
 from auditor.architecture.building import build
@@ -152,26 +151,6 @@ class Examiner:
         anew = checks.examine(Case(found.before), self.policy.checks)
         known: tuple[Finding, ...] = stored.findings(chosen.document) if chosen.document else anew
         return Before(findings=known, anew=anew, accepted=chosen.accepted)
-
-
-def in_parts(files: Sequence[SourceFile], terms: Terms, disk: int, folder: Path) -> bool:
-    """Whether to fetch only the parts of a version's files that are read.
-
-    Parameters
-    ----------
-    files
-        Every file of the version.
-    terms
-        Whether all tensors are wanted.
-    disk, folder
-        Bytes that fetched files may take, and where they are kept.
-    """
-    if not any(file.is_elsewhere for file in files):
-        return False
-    from auditor.planning import ranged  # noqa: PLC0415 - takes scipy along
-
-    some = bool(terms.settings.layers) or terms.time_budget is not None
-    return ranged(files, disk=disk, folder=folder, partial=some)
 
 
 def can_stand(earlier: Document, version: ModelVersion, examiner: Examiner) -> bool:

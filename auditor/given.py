@@ -15,7 +15,7 @@ from auditor.architecture.building import build
 from auditor.architecture.modules import modules_of
 from auditor.config.models import Limits
 from auditor.errors import UsageError
-from auditor.examining import in_parts
+from auditor.fetching import Space, ranged
 from auditor.memory import Passing
 from auditor.records import ModelVersion, Module, Reading, Skip, VersionId
 from auditor.refs import find
@@ -71,7 +71,7 @@ def examined(model: object, before: object, terms: Terms, progress: Progress) ->
 def _job(model: Place, before: Place | None, terms: Terms) -> Job:
     """What is to be read of paths and references."""
     named = find(os.fspath(model), None)
-    files, fetch = named.files(), partial(in_parts, terms=terms, disk=Limits().disk, folder=Path())
+    files, fetch = named.files(), partial(ranged, terms=terms, space=Space(Path(), Limits().disk))
     against = None
     if before is not None:
         base = find(os.fspath(before), None).files()

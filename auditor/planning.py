@@ -1,23 +1,25 @@
 """What an audit is going to fetch, to need and to take, known before a weight is read."""
 
 import math
-import shutil
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
-from auditor.amounts import as_size
 from auditor.architecture import Architecture
-from auditor.errors import SourceError, UsageError
+from auditor.architecture.building import build
+from auditor.errors import UsageError, WeightsError
 from auditor.estimates import Speed, effort, seconds
 from auditor.executors.threads import Job, at_once, cores
+from auditor.fetching import Space, is_partial, missing, mode, ranged, total, why
 from auditor.measuring.station import needed
 from auditor.measuring.unit import Unit
 from auditor.measuring.units import chosen, no_match, units_of
-from auditor.records import ModelVersion, Settings, SourceFile
+from auditor.memory import Passing
+from auditor.records import Settings
+from auditor.wall import jobs
 from auditor.wall.jobs import Terms
-from auditor.weights import Inventory, opened, wanted
+from auditor.wall.process import apart
+from auditor.weights import Tensor, configs, wanted
 
 SHOWN = 5  # files and layers that are named
 
@@ -57,75 +59,23 @@ class Plan:
     coverage: float  # part of the parameters that fit into memory and time
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where fetched files are kept, and how many bytes of them."""
-
-    folder: Path  # there already or not
-    limit: int
-
-    @property
-    def room(self) -> int:
-        """Bytes there is room for: within the limit, and on the disk."""
-        folder = self.folder.absolute()
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        return min(self.limit, shutil.disk_usage(there).free)
-
-
-def ranged(files: Sequence[SourceFile], *, disk: int, folder: Path, partial: bool) -> bool:
-    """Whether to fetch only the parts of a version's files that are read.
-
-    Whole files are preferred, for only those can be held against their digests: they are
-    fetched where they fit, unless only some of the tensors are wanted.
-
-    Parameters
-    ----------
-    files
-        Every file of the version.
-    disk
-        Bytes that fetched files may take, ``limits.disk``.
-    folder
-        Where they would be kept, there already or not: it has to have the space, too.
-    partial
-        Only some of the tensors are wanted.
-
-    Raises
-    ------
-    SourceError
-        If they do not fit, and their place hands out whole files only.
-    """
-    missing = _missing(files)
-    staged, room = _sum(file for file in missing if file.staged), Place(folder, disk).room
-    if staged > room:
-        raise SourceError(
-            f"{as_size(staged)} are to be fetched, from a place that hands out no parts of files, "
-            f"and {as_size(room)} are the less of limits.disk and of what is free; make room, or "
-            "raise limits.disk"
-        )
-    return len(missing) > 0 and (partial or _sum(missing) > room)
-
-
 def plan(
-    version: ModelVersion,
-    files: Sequence[SourceFile],
-    terms: Terms,
-    place: Place,
-    speed: Speed,
-    *,
-    pairs: bool,
+    job: jobs.Job, space: Space, speed: Speed, *, pairs: bool, execute: jobs.Execute = apart
 ) -> Plan:
     """Plan an audit from the headers of its files; values are neither read nor fetched.
 
     Parameters
     ----------
-    version, files
-        What is to be audited.
-    terms, place
-        How, and within which limits.
+    job
+        What is to be audited, how, and within which limits.
+    space
+        Where files would be kept.
     speed
         Of this machine.
     pairs
         Whether there is a baseline; it is taken to have every layer in the same shape.
+    execute
+        Reads the headers: in a process of its own, or in this one.
 
     Raises
     ------
@@ -134,27 +84,27 @@ def plan(
     SourceError
         If a header cannot be fetched.
     """
-    with opened(files, version.uri, ranged=True, unchecked=True) as inventory:
-        units = _units(inventory, terms.settings)
+    files, terms = job.files, job.terms
+    found = execute(replace(job, ranged=True, headers=True), _desk())
+    units = _units(found.headers, dict(configs(files)), terms.settings)
     layers = _Layers(units, terms, pairs)
     weights = wanted(files).used
-    missing = _missing(files)
-    some = bool(terms.settings.layers) or terms.time_budget is not None
-    in_parts = ranged(files, disk=place.limit, folder=place.folder, partial=some)
-    fetched = layers.stored({file.name for file in missing}) if in_parts else _sum(missing)
+    absent = missing(files)
+    in_parts = ranged(files, terms, space)
+    fetched = layers.stored({file.name for file in absent}) if in_parts else total(absent)
     hashed = 0 if in_parts else sum(file.size for file in weights)
     estimate = hashed / speed.hashing + layers.seconds(speed)
     return Plan(
-        uri=version.uri,
+        uri=job.where,
         files=len(weights),
-        bytes=_sum(weights),
+        bytes=total(weights),
         largest_files=_largest(Named(file.name, file.size) for file in weights),
-        failures=tuple(f"{one.name}: {one.reason}" for one in inventory.reading.failures),
-        tensors=len(inventory.tensors),
+        failures=tuple(f"{one.name}: {one.reason}" for one in found.reading.failures),
+        tensors=len(found.headers),
         matrices=sum(len(unit.shape) >= 2 for unit in units),
         parameters=layers.parameters,
-        mode=_mode(missing, in_parts=in_parts),
-        reason=_why(missing, place, some=some),
+        mode=mode(absent, in_parts=in_parts),
+        reason=why(absent, space, some=is_partial(terms)),
         fetched=fetched,
         disk=0 if in_parts else fetched,
         memory=layers.peak,
@@ -252,43 +202,27 @@ def parameters(unit: Unit) -> int:
     return (unit.values or math.prod(unit.shape)) if len(unit.shape) >= 2 else 0
 
 
-def _units(inventory: Inventory, settings: Settings) -> list[Unit]:
+def _desk() -> jobs.Desk:
+    return jobs.Desk(Passing(), jobs.quiet, jobs.any_weights, build, jobs.at_leisure)
+
+
+def _units(
+    headers: Iterable[jobs.Header], configurations: Mapping[str, bytes], settings: Settings
+) -> list[Unit]:
     """What is measured, as far as it can be told without making the model."""
-    architecture = Architecture().with_configs(inventory.configs)
-    units, _ = chosen(units_of(inventory.tensors, architecture), settings.layers)
-    if inventory.tensors and not units:
-        raise UsageError(no_match([tensor.name for tensor in inventory.tensors], settings.layers))
+    tensors = [
+        Tensor(one.name, one.shape, one.dtype, one.file, _unread, one.read_as, one.stored)
+        for one in headers
+    ]
+    architecture = Architecture().with_configs(configurations)
+    units, _ = chosen(units_of(tensors, architecture), settings.layers)
+    if tensors and not units:
+        raise UsageError(no_match([tensor.name for tensor in tensors], settings.layers))
     return units
 
 
-def _missing(files: Iterable[SourceFile]) -> list[SourceFile]:
-    """Weight files that are needed and not on this machine."""
-    return [file for file in wanted(files).used if file.is_elsewhere]
-
-
-def _sum(files: Iterable[SourceFile]) -> int:
-    return sum(file.size for file in files)
-
-
-def _mode(missing: Sequence[SourceFile], *, in_parts: bool) -> str:
-    if not missing:
-        return "local"
-    return "ranges" if in_parts else "whole"
-
-
-def _why(missing: Sequence[SourceFile], place: Place, *, some: bool) -> str:
-    """Why files are fetched as they are."""
-    if not missing:
-        return "they are on this machine"
-    total, room = as_size(_sum(missing)), as_size(place.room)
-    if some:
-        return "only some of the tensors are wanted; they cannot be held against digests then"
-    if _sum(missing) > place.room:
-        return (
-            f"{total} do not fit into {room}, the less of limits.disk and of what is free; "
-            "what is read in parts cannot be held against digests"
-        )
-    return f"{total} fit into {room}, so that they can be held against their digests"
+def _unread() -> bytes:
+    raise WeightsError("only the header of this tensor was read")
 
 
 def _largest(found: Iterable[Named]) -> tuple[Named, ...]:

@@ -21,12 +21,14 @@ import numpy as np
 from memory import MIB, SLACK, peak
 
 from auditor.estimates import speed
+from auditor.fetching import Space
 from auditor.measuring import Bench, measure_version
 from auditor.memory import Passing
-from auditor.planning import Place, Plan, plan
+from auditor.planning import Plan, plan
 from auditor.records import Settings
-from auditor.sources.folder import files_at, version_at
-from auditor.wall.jobs import Terms
+from auditor.sources.folder import files_at
+from auditor.wall.jobs import Job, Terms
+from auditor.wall.process import here
 from auditor.weights import opened
 
 HIDDEN, INNER, KEYS, VOCABULARY, BLOCKS, SHARDS = 4096, 14336, 1024, 128_256, 43, 5
@@ -106,8 +108,8 @@ def values(weight: Weight) -> bytes:
 
 def planned(folder: Path, terms: Terms) -> Plan:
     """From headers only."""
-    place = Place(folder, BUDGET)
-    return plan(version_at(folder), files_at(folder), terms, place, speed(), pairs=False)
+    job = Job(files_at(folder), str(folder), terms)
+    return plan(job, Space(folder, BUDGET), speed(), pairs=False, execute=here)
 
 
 def measured(folder: Path) -> int:

@@ -19,7 +19,8 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     {"config", "plugins", "policies", "render", "ledger", "executors", "estimates"}
     | {"weights", "architecture"},
     {"sources", "sinks", "mlflow_client", "hub_client", "file_cache"},
-    {"measuring", "memory", "examining", "baselines", "pipeline", "planning", "wall"},
+    {"measuring", "memory", "examining", "baselines", "pipeline", "planning", "wall"}
+    | {"fetching"},
     {"app", "refs", "single", "given", "api", "comparing", "tables", "transforming"}
     | {"backfilling", "deciding", "reports"},
     {"cli", "demo", "doctor", "__main__"},

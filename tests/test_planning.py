@@ -1,6 +1,6 @@
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -12,15 +12,18 @@ from safetensors.numpy import save_file
 from auditor.cli.planned import shown
 from auditor.errors import SourceError, UsageError
 from auditor.estimates import Speed, peak_bytes
-from auditor.planning import Place, Plan, plan, ranged
+from auditor.fetching import Space, ranged
+from auditor.planning import Plan, plan
 from auditor.records import Role, Settings, SourceFile
-from auditor.sources.folder import files_at, version_at
-from auditor.wall.jobs import Terms
+from auditor.sources.folder import files_at
+from auditor.wall.jobs import Job, Terms
+from auditor.wall.process import here
 from auditor.weights import Tensor
 
 GIB = 2**30
 SETTINGS = Settings(bootstrap=0)
 TERMS = Terms(settings=SETTINGS, memory=8 * GIB, workers=1)
+SOME = replace(TERMS, time_budget=60.0)
 MACHINE = Speed(multiplications=1e10, hashing=1e9)
 
 
@@ -31,8 +34,13 @@ def remote(name: str, size: int) -> SourceFile:
     return SourceFile(name, Role.WEIGHTS, size, nothing, ranges=nothing)
 
 
-def place(tmp_path: Path, limit: int = GIB) -> Place:
-    return Place(tmp_path / "not" / "there", limit)
+def space(tmp_path: Path, limit: int = GIB) -> Space:
+    return Space(tmp_path / "not" / "there", limit)
+
+
+def plan_of(files: Sequence[SourceFile], terms: Terms, space: Space, *, pairs: bool) -> Plan:
+    job = Job(files, "a test", terms)
+    return plan(job, space, MACHINE, pairs=pairs, execute=here)
 
 
 # --- whole or in parts --------------------------------------------------------------------
@@ -52,24 +60,25 @@ def test_whole_files_are_fetched_where_all_of_them_are_wanted_and_fit(
 ):
     files = [remote(f"{i}.safetensors", size) for i, size in enumerate(sizes)]
     files.append(SourceFile("readme.md", Role.CARD, 10**12, io.BytesIO))
-    assert ranged(files, disk=disk, folder=tmp_path, partial=partial) is expected
+    terms = SOME if partial else TERMS
+    assert ranged(files, terms, Space(tmp_path, disk)) is expected
 
 
 def test_what_comes_whole_or_not_at_all_has_to_fit(tmp_path):
     staged = replace(remote("s3.safetensors", 301), ranges=None, staged=True)
-    assert ranged([staged], disk=301, folder=tmp_path, partial=True)
+    assert ranged([staged], SOME, Space(tmp_path, 301))
     with pytest.raises(SourceError, match=r"hands out no parts of files.* raise limits\.disk"):
-        ranged([staged, remote("hub.safetensors", 1)], disk=300, folder=tmp_path, partial=False)
+        ranged([staged, remote("hub.safetensors", 1)], TERMS, Space(tmp_path, 300))
 
 
 def test_a_file_on_this_machine_is_never_fetched(tmp_path):
-    here = replace(remote("here.safetensors", 10**15), ranges=None)
-    assert not ranged([here], disk=1, folder=tmp_path, partial=True)
+    local = replace(remote("here.safetensors", 10**15), ranges=None)
+    assert not ranged([local], SOME, Space(tmp_path, 1))
 
 
 def test_what_is_free_on_the_disk_counts_too(tmp_path):
     file = remote("huge.safetensors", 2**62)
-    assert ranged([file], disk=2**63, folder=tmp_path / "not" / "there", partial=False)
+    assert ranged([file], TERMS, space(tmp_path, 2**63))
 
 
 # --- the plan -----------------------------------------------------------------------------
@@ -88,8 +97,17 @@ def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 
 def planned(folder: Path, terms: Terms = TERMS, *, pairs: bool = False) -> Plan:
-    version = version_at(folder)
-    return plan(version, files_at(folder), terms, place(folder), MACHINE, pairs=pairs)
+    return plan_of(files_at(folder), terms, space(folder), pairs=pairs)
+
+
+def test_headers_are_read_in_a_process_of_their_own(folder):
+    job = Job(files_at(folder), "a test", TERMS)
+    apart, within = (
+        plan(job, space(folder), MACHINE, pairs=True, **options)
+        for options in ({}, {"execute": here})
+    )
+    assert apart == within
+    assert apart.tensors == 4
 
 
 def test_a_plan_counts_files_tensors_and_parameters(folder):
@@ -159,17 +177,16 @@ def elsewhere(folder: Path, opened: list[str]) -> list[SourceFile]:
 def test_a_remote_plan_opens_files_in_parts_only(folder, tmp_path):
     opened: list[str] = []
     files = elsewhere(folder, opened)
-    version = version_at(folder)
-    roomy = plan(version, files, TERMS, place(tmp_path), MACHINE, pairs=False)
+    roomy = plan_of(files, TERMS, space(tmp_path), pairs=False)
     assert len(opened) == 3
     assert (roomy.mode, roomy.fetched, roomy.disk) == ("whole", roomy.bytes, roomy.bytes)
     assert "fit into 1 GiB" in roomy.reason
-    tight = plan(version, files, TERMS, place(tmp_path, 1000), MACHINE, pairs=False)
+    tight = plan_of(files, TERMS, space(tmp_path, 1000), pairs=False)
     values = 4 * (300 * 200 + 300 + 64 * 64 + 40 * 8 * 9)
     assert (tight.mode, tight.fetched, tight.disk) == ("ranges", values, 0)
     assert "do not fit into 1000 B" in tight.reason
     some = replace(TERMS, settings=replace(SETTINGS, layers=("h.2.0",)))
-    part = plan(version, files, some, place(tmp_path), MACHINE, pairs=False)
+    part = plan_of(files, some, space(tmp_path), pairs=False)
     assert (part.mode, part.fetched) == ("ranges", 4 * 64 * 64)
 
 
@@ -205,7 +222,7 @@ def test_a_plan_says_what_is_left_out_and_why(folder, tmp_path):
     assert "raise it" in said
     files = elsewhere(folder, [])
     timed = replace(TERMS, time_budget=1e-4)
-    part = plan(version_at(folder), files, timed, place(tmp_path), MACHINE, pairs=True)
+    part = plan_of(files, timed, space(tmp_path), pairs=True)
     said = shown(part)
     assert "in parts: only some of the tensors are wanted" in said
     assert "without the transfer; " in said

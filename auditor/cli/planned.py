@@ -21,19 +21,18 @@ def planned(ref: str, config: "Config", baseline: str | None, time_budget: float
     UsageError, SourceError
         As `auditor.planning.plan`.
     """
-    from auditor.app import FETCHED, terms
+    from auditor.app import space, terms
     from auditor.estimates import speed
     from auditor.executors.gpu import eigensolver
-    from auditor.planning import Place, plan
+    from auditor.planning import plan
     from auditor.refs import find
+    from auditor.wall.jobs import Job
 
     named = find(ref, config)
     given = named.source and config.baseline if baseline is None else baseline != "none"
     return plan(
-        named.version,
-        named.files(),
-        terms(config, time_budget),
-        Place(config.data / FETCHED, config.limits.disk),
+        Job(named.files(), named.version.uri, terms(config, time_budget)),
+        space(config),
         speed(eigensolver(config.limits.device)),
         pairs=bool(given),
     )

@@ -160,6 +160,8 @@ class Parent:
             self._found(layers=messages.LAYERS.dump_python((layer,)))
         for skips in _batches(found.skipped):
             self._found(skipped=messages.SKIPPED.dump_python(skips))
+        for headers in _batches(found.headers):
+            self._found(headers=messages.HEADERS.dump_python(headers))
         comparison = found.comparison
         for change in comparison.layers if comparison else ():
             self._found(changes=messages.CHANGES.dump_python((change,)))

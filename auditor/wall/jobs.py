@@ -58,6 +58,18 @@ class Against:
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of a tensor before a value of it is read; as in `weights.Tensor`."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    file: str
+    read_as: str
+    stored: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Read and measure a version, and how far it is from its baseline."""
 
@@ -66,16 +78,18 @@ class Job:
     terms: Terms
     against: Against | None = None
     ranged: bool = False  # fetch of files elsewhere only what is read
+    headers: bool = False  # read no value, measure nothing: give what the headers say
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A version, read, measured and compared."""
+    """A version, read, measured and compared; of a job for headers only these."""
 
     reading: Reading
     layers: tuple[LayerRecord, ...]
     skipped: tuple[Skip, ...]
     comparison: Comparison | None
+    headers: tuple[Header, ...] = ()
 
     @property
     def before(self) -> tuple[LayerRecord, ...]:

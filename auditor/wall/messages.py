@@ -26,6 +26,7 @@ from auditor.records import (
     Skip,
 )
 from auditor.wall.frames import ForgedError, Frame
+from auditor.wall.jobs import Header
 
 READ_LIMIT = 16 << 20  # bytes of one answer to `read`
 CONFIG_LIMIT = 9 << 20  # a configuration that is read at all, as JSON again
@@ -136,6 +137,7 @@ class Found(Message):
     layers: list[dict[str, Any]] = []
     skipped: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
+    headers: list[dict[str, Any]] = []
 
 
 class Done(Message):
@@ -173,6 +175,7 @@ MEASUREMENT = TypeAdapter(Measurement)
 READING = TypeAdapter(Reading)
 LAYERS = TypeAdapter(tuple[LayerRecord, ...])
 SKIPPED = TypeAdapter(tuple[Skip, ...])
+HEADERS = TypeAdapter(tuple[Header, ...])
 CHANGES = TypeAdapter(tuple[LayerChange, ...])
 PAIRED = TypeAdapter(Paired)
 MODULES = TypeAdapter(dict[str, Module])

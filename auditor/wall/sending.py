@@ -43,6 +43,7 @@ def of_job(job: Job) -> dict[str, Any]:
         "where": job.where,
         "terms": asdict(job.terms),
         "ranged": job.ranged,
+        "headers": job.headers,
         "against": None if against is None else _against(against),
     }
 
@@ -55,6 +56,7 @@ def job_of(head: Mapping[str, Any], opens: Opens) -> Job:
         where=head["where"],
         terms=TERMS.validate_python(head["terms"]),
         ranged=head["ranged"],
+        headers=head["headers"],
         against=None if against is None else _as_against(against, opens),
     )
 

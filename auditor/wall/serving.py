@@ -18,7 +18,7 @@ from auditor.errors import AuditorError, WorkerError
 from auditor.records import Comparison, LayerChange, LayerRecord, Reading, Skip, SourceFile
 from auditor.wall import messages
 from auditor.wall.frames import Channel, ForgedError, Frame
-from auditor.wall.jobs import Desk, Examined, Job
+from auditor.wall.jobs import Desk, Examined, Header, Job
 from auditor.wall.messages import ERRORS, Message
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Office:
     _layers: list[LayerRecord] = field(default_factory=list)
     _skipped: list[Skip] = field(default_factory=list)
     _changes: list[LayerChange] = field(default_factory=list)
+    _headers: list[Header] = field(default_factory=list)
     _handles: dict[int, BinaryIO] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
     _raised: dict[str, AuditorError] = field(default_factory=dict)  # told to the child, by text
@@ -151,13 +152,15 @@ class Office:
         self._layers += messages.record(messages.LAYERS, said.layers)
         self._skipped += messages.record(messages.SKIPPED, said.skipped)
         self._changes += messages.record(messages.CHANGES, said.changes)
+        self._headers += messages.record(messages.HEADERS, said.headers)
 
     def _done(self, said: messages.Done, _: Frame) -> None:
         if self._reading is None:
             raise ForgedError("a result without files")
         comparison = self._compared(said.comparison)
         layers, skipped = tuple(self._layers), tuple(self._skipped)
-        self.result = Examined(self._reading, layers, skipped, comparison)
+        headers = tuple(self._headers)
+        self.result = Examined(self._reading, layers, skipped, comparison, headers)
 
     def _compared(self, value: dict[str, Any] | None) -> Comparison | None:
         """The comparison with the baseline that the job names, which is not the child's to say."""

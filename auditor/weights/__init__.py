@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 __all__ = [
     "Inventory",
     "Tensor",
+    "configs",
     "decode",
     "digest",
     "is_weight_file",
@@ -118,7 +119,7 @@ def opened(
         outside = [opener.open(file).record for file in files if file.name in used - kept]
         indices = [file for file in files if file.role is Role.INDEX]
         merged = merge(parts, indices, outside, choice.left_out, _pipelines(files))
-        yield replace(merged, configs=dict(_configs(files)))
+        yield replace(merged, configs=dict(configs(files)))
 
 
 def _pipelines(files: Sequence[SourceFile]) -> frozenset[PurePosixPath]:
@@ -127,7 +128,7 @@ def _pipelines(files: Sequence[SourceFile]) -> frozenset[PurePosixPath]:
     return frozenset(path.parent for path in paths if path.name.lower() in PIPELINES)
 
 
-def _configs(files: Sequence[SourceFile]) -> Iterator[tuple[str, bytes]]:
+def configs(files: Sequence[SourceFile]) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of every JSON configuration; one that cannot be had is only noted."""
     named = (file for file in files if file.role is Role.CONFIG and file.size <= CONFIG_LIMIT)
     for file in islice((file for file in named if file.name.endswith(".json")), MOST_CONFIGS):
