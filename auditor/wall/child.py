@@ -27,7 +27,7 @@ from auditor.wall.jobs import Desk, Examined
 BEAT = 10.0  # seconds between signs of life
 MOST = 2**32 - 1  # bytes of a message of the parent, who is believed
 LINGER = 60.0  # seconds the parent has to read the end of the job; then it ends the process
-BUFFER = 1 << 16  # bytes asked for where fewer are read
+BUFFER = 1 << 14  # bytes asked for where fewer are read: as many as a first window has
 FIGURES = ("matplotlib", "matplotlib.pyplot")
 
 T = TypeVar("T")
