@@ -5,6 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 REFERENCE := .reference
 REFERENCE_READY := $(REFERENCE)/.ready
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
 SITE_PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 .PHONY: help setup reference demo test wide check bench clean
@@ -39,7 +40,7 @@ demo: $(READY) ## train six digit classifiers, register them, audit them, show t
 	$(VENV)/bin/auditor demo
 
 test: $(REFERENCE_READY) ## the default tests: under 5 minutes, no network, no service of yours
-	$(VENV)/bin/python -m pytest -m "not wide"
+	$(VENV)/bin/python -m pytest -m "not wide" $(SIDE_BY_SIDE)
 
 wide: $(REFERENCE_READY) ## what the default leaves out: browser, installed wheel, minutes of demo
 	$(VENV)/bin/python -m pytest -m wide
