@@ -491,10 +491,16 @@ def test_more_arrays_than_any_model_has_are_refused():
     )
 
 
-def test_names_are_taken_as_they_are_and_nothing_is_written():
-    names = ["../../etc/passwd", "/etc/passwd", "<script>", "\u202egnp", "a b"]
+def test_names_are_taken_as_they_are():
+    names = ["<script>", "\u202egnp", "a b"]
     data = zipped({f"{name}.npy": npy(WEIGHT) for name in names})
     assert {tensor.name for tensor in look(in_memory("m.npz", data)).tensors} == set(names)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd"])
+def test_an_archive_with_a_name_that_leads_out_is_refused(name):
+    data = zipped({"a.npy": npy(WEIGHT), f"{name}.npy": npy(WEIGHT)})
+    assert "etc/passwd" in the_failure(in_memory("m.npz", data)).reason
 
 
 @pytest.mark.parametrize("whole", [npy(WEIGHT), npz({"a": WEIGHT}), DEFLATED], ids=len)
