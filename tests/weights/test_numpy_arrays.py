@@ -500,7 +500,7 @@ def test_names_are_taken_as_they_are():
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd"])
 def test_an_archive_with_a_name_that_leads_out_is_refused(name):
     data = zipped({"a.npy": npy(WEIGHT), f"{name}.npy": npy(WEIGHT)})
-    assert "etc/passwd" in the_failure(in_memory("m.npz", data)).reason
+    assert "a name that leads out of its folder" in the_failure(in_memory("m.npz", data)).reason
 
 
 @pytest.mark.parametrize("whole", [npy(WEIGHT), npz({"a": WEIGHT}), DEFLATED], ids=len)
