@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 REFERENCE := .reference
 REFERENCE_READY := $(REFERENCE)/.ready
-SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadgroup
 SITE_PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 .PHONY: help setup reference demo test wide check bench clean

@@ -9,6 +9,16 @@ import pytest
 SEED = 20260105
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side, a file stays with one worker, and all that want the MLflow server with one.
+
+    What they set up is set up once, and the server takes seconds to start.
+    """
+    for item in items:
+        wants_server = hasattr(getattr(item, "module", None), "running")
+        item.add_marker(pytest.mark.xdist_group("mlflow" if wants_server else str(item.path)))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(SEED)

@@ -310,6 +310,7 @@ def test_a_reading_process_that_is_killed_is_a_line_and_exit_code_3(here):
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.wide
 def test_interrupting_keeps_what_was_finished_and_says_so(here):
     """Control-C in the middle of a run is one line, and the next run goes on.
 

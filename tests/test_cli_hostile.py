@@ -192,6 +192,7 @@ def test_a_baseline_read_in_part_is_compared_and_says_what_is_missing(here, caps
 # --- where the answer goes ----------------------------------------------------------------
 
 
+@pytest.mark.wide
 def test_a_reader_that_goes_away_does_not_change_the_exit_code(here):
     layers = {
         f"h.{i}.weight": weights()["fc1.weight"][:8, :8] for i in range(600)
@@ -214,6 +215,7 @@ def test_a_full_disk_behind_stdout_is_a_line(here):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(("stream", "code"), [("1", 1), ("2", 1)])
 def test_a_stream_that_the_shell_closed_is_done_without(here, stream, code):
     write(here / "net", weights(**{"fc2.weight": models.collapsed()}))
@@ -223,6 +225,7 @@ def test_a_stream_that_the_shell_closed_is_done_without(here, stream, code):
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.wide
 def test_an_ascii_terminal_gets_ascii(here):
     write(here / "net", {"größe.weight": weights()["fc1.weight"]})
     for words in (["audit", "net"], ["analyze", "net"]):

@@ -73,6 +73,7 @@ def audit(versions: tuple[Path, Path], **options: object) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     "options",
     [

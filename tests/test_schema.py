@@ -116,6 +116,7 @@ FOLDERS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("case", FOLDERS)
 def test_an_audit_fits_the_schema(case, tmp_path, config):
     FOLDERS[case](tmp_path / "net")

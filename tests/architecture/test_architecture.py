@@ -122,6 +122,7 @@ def test_no_model_is_made_where_names_and_shapes_say_it_all(name, shape, caplog)
 # --- the model ----------------------------------------------------------------------------
 
 
+@pytest.mark.wide
 def test_a_model_is_made_without_values_where_a_reading_depends_on_it():
     """Names as the base model has them, without the part that every name begins with."""
     shapes = {

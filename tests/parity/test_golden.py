@@ -34,7 +34,11 @@ OPTIONS = {  # as the tables are named: models, settings, columns
     "rand_mp": (RANDOMISED, replace(BARE, mp_fit=True), DEFAULT | BULK),
     "plpkg_force": (RESNETS, replace(BARE, xmax="force"), DEFAULT),
 }
-TABLES = [(option, model) for option, (models, *_) in OPTIONS.items() for model in models]
+TABLES = [
+    pytest.param(option, model, marks=() if option == "default" else pytest.mark.wide)
+    for option, (models, *_) in OPTIONS.items()
+    for model in models
+]
 
 
 @pytest.mark.parametrize(("option", "model"), TABLES)

@@ -440,6 +440,7 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.wide
 def test_a_database_and_a_dead_server_are_read_without_a_word_on_the_terminal(
     server, registered, tmp_path
 ):

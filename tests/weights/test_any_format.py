@@ -130,6 +130,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.data
 def test_every_published_original_is_read_or_refused_with_the_right_reason(data):
     paths = sorted((data / "weights").glob("*/original/*"))
