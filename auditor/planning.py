@@ -92,7 +92,7 @@ def plan(
     absent = missing(files)
     in_parts = ranged(files, terms, space)
     fetched = layers.stored({file.name for file in absent}) if in_parts else total(absent)
-    hashed = 0 if in_parts else sum(file.size for file in weights)
+    hashed = 0 if in_parts else total(weights)
     estimate = hashed / speed.hashing + layers.seconds(speed)
     return Plan(
         uri=job.where,

@@ -1,6 +1,5 @@
 """Models on the Hugging Face Hub, by the names people give them."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,7 +15,6 @@ from auditor.records import ModelVersion, SourceFile, VersionId
 from auditor.weights import role_of
 from auditor.weights.windows import Shelf
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
 NEWEST = "main"
 EXPECTED = "expected hf://org/name, hf://org/name@revision or hf://org/name@revision/folder"
 

@@ -11,6 +11,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from torch import nn
 
+from auditor.errors import WeightsError
 from auditor.records import FileFailure, SourceFile
 from auditor.weights import opened, role_of
 from auditor.weights.inventory import Inventory
@@ -76,6 +77,19 @@ def the_failure(*files: SourceFile) -> FileFailure:
     assert inventory.tensors == ()
     (failure,) = inventory.reading.failures
     return failure
+
+
+def outcome(name: str, data: bytes) -> str:
+    """The failure's reason; empty if every tensor could be read, or says that it cannot be."""
+    file = in_memory(name, data)
+    failures = look(file).reading.failures
+    if failures:
+        return failures[0].reason
+    try:
+        arrays(file)
+    except WeightsError as error:
+        return str(error)
+    return ""
 
 
 def saved(value: object, **options: Any) -> bytes:
