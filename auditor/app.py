@@ -16,7 +16,7 @@ from auditor.fetching import Space, ranged
 from auditor.file_cache import trim
 from auditor.ledger import Ledger
 from auditor.memory import Kept
-from auditor.pipeline import App
+from auditor.pipeline.parts import App
 from auditor.policies import load_policy
 from auditor.policy import Policy
 from auditor.wall.jobs import Execute, Memory, Progress, Terms, quiet

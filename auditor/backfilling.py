@@ -49,10 +49,10 @@ def backfill(
 
 
 def _must_have(app: App, source: str, model: str | None) -> None:
-    """Refuse a model that the source has not; a name with a typo would be "nothing to do"."""
+    """Refuse a model that was never noted; a name with a typo would be "nothing to do"."""
     if model is None:
         return
-    models = {found.version.id.model for found in app.sources[source].changes(None)}
+    models = app.ledger.known(source).models()
     if model not in models:
         raise UsageError(f"no model {model} in {source}; there are: {', '.join(sorted(models))}")
 

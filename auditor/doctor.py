@@ -14,6 +14,7 @@ from auditor.errors import AuditorError
 from auditor.executors.gpu import describe
 from auditor.executors.threads import cores
 from auditor.policies import load_policy
+from auditor.records import Seen
 from auditor.single import existing_ledger
 from auditor.sources import Source
 
@@ -64,7 +65,7 @@ def _ledger(config: Config) -> str:
 
 
 def _reach(source: Source) -> str:
-    count = sum(1 for _ in source.changes(None))
+    count = sum(isinstance(change, Seen) for change in source.changes(None))
     return f"reachable, {count} versions"
 
 

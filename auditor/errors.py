@@ -8,6 +8,7 @@
     - RefusedError  the version lies where this installation may not fetch from
   + WeightsError    a weight file cannot be parsed: the audit ends INCOMPLETE and says why
   + WorkerError     the process that reads and measures ended early: an attempt, then given up
+  + StoppedError    the program is told to end: the work is given back as it was
   + LedgerError     the database or the spectra beside it cannot be used: the run ends
   + SinkError       a report could not be delivered: its delivery is tried again alone
 
@@ -48,6 +49,10 @@ class WeightsError(AuditorError):
 
 class WorkerError(AuditorError):
     """The process in which a version is read and measured ended before it was done."""
+
+
+class StoppedError(AuditorError):
+    """The program was told to end while a version was examined."""
 
 
 class LedgerError(AuditorError):

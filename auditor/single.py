@@ -19,7 +19,8 @@ from auditor.errors import UsageError
 from auditor.examining import Chosen
 from auditor.ledger import Ledger
 from auditor.memory import Passing
-from auditor.pipeline import TREND, Outcome, deliver
+from auditor.pipeline import Outcome, deliver
+from auditor.pipeline.visiting import TREND
 from auditor.policies import load_policy
 from auditor.records import ModelVersion
 from auditor.refs import Named, files_of, find

@@ -2,27 +2,31 @@
 
 import json
 import os
+import time
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from auditor import pipeline
 from auditor.app import assemble
 from auditor.audit import measure
 from auditor.backfilling import backfill
 from auditor.config import load
 from auditor.errors import LedgerError, SinkError, UsageError
+from auditor.ledger import Told
 from auditor.measuring import station
 from auditor.memory import files
-from auditor.pipeline import LEASE, MAX_ATTEMPTS, App, Outcome, once, sweep
+from auditor.pipeline import App, Outcome, heartbeat, once, sweep, visiting
+from auditor.pipeline.heartbeat import beating
+from auditor.pipeline.visiting import MAX_ATTEMPTS
 from auditor.wall.process import here
 from auditor.weights import tensors
 from auditor.weights.tensors import decode
-from tests import models
+from tests import models, told
 from tests.models import weights, write
 
+HOUR = timedelta(hours=1)
 COLLAPSED = {"fc2.weight": models.collapsed()}
 
 
@@ -233,8 +237,8 @@ def test_where_the_baselines_files_are_gone_stored_spectra_remain(root):
 def test_a_version_of_a_process_that_died_is_taken_up_again(root):
     write(root / "models/net/1", weights(), day=1)
     with assemble(load(models.config(root)), execute=here) as app:
-        seen = [found.version for found in app.sources["folder"].changes(None)]
-        app.ledger.note("folder", seen, None, None, app.clock())
+        seen = [found.version for found in told.seen(app.sources["folder"])]
+        app.ledger.note("folder", Told(seen), app.clock(), history=None)
         dead = f"{app.owner.partition(':')[0]}:{os.getpid()}:1.00"  # our number, another start
         assert app.ledger.claim(app.clock(), lease=timedelta(hours=12), owner=dead)
     assert verdicts(run(root)) == {"1": "PASS"}
@@ -244,8 +248,8 @@ def test_versions_of_a_source_no_longer_configured_wait(root):
     write(root / "models/net/1", weights(), day=1)
     write(root / "others/net/1", weights(3), day=1)
     with assemble(load(models.config(root)), execute=here) as app:
-        seen = [found.version for found in app.sources["folder"].changes(None)]
-        app.ledger.note("folder", seen, None, None, app.clock())
+        seen = [found.version for found in told.seen(app.sources["folder"])]
+        app.ledger.note("folder", Told(seen), app.clock(), history=None)
     other = "[{kind: folder, root: others, name: other, settle: 0}]"
     assert [found["model"]["source"] for found in run(root, sources=other).audited] == ["other"]
     assert verdicts(run(root)) == {"1": "PASS"}
@@ -258,7 +262,7 @@ def test_a_bug_ends_one_versions_audit_and_not_the_run(root, monkeypatch, caplog
     def choose(version, _):
         assert version.id.model != "bad", "a bug"
 
-    monkeypatch.setattr(pipeline, "choose", choose)
+    monkeypatch.setattr(visiting, "choose", choose)
     outcome = run(root)
     assert [found["model"]["name"] for found in outcome.audited] == ["net"]
     ((version, reason),) = outcome.attempts
@@ -266,19 +270,24 @@ def test_a_bug_ends_one_versions_audit_and_not_the_run(root, monkeypatch, caplog
     assert "audit.crashed" in [record.event for record in caplog.records if record.exc_info]
 
 
-def test_a_long_audit_keeps_its_claim(root):
+def test_a_long_audit_keeps_its_claim_and_notices_when_it_has_lost_it(root, monkeypatch, caplog):
+    monkeypatch.setattr(heartbeat, "LEASE", timedelta(seconds=1))
     write(root / "models/net/1", weights(), day=1)
-    with assemble(load(models.config(root)), execute=here) as plain:
-        at = [plain.clock()]
-        app = replace(plain, clock=lambda: at[0])
+    with assemble(load(models.config(root)), execute=here) as app:
         sweep(app, Outcome())
-        claim = app.ledger.claim(at[0], lease=LEASE, owner="me")
+        claim = app.ledger.claim(app.clock(), lease=timedelta(seconds=1), owner=app.owner)
         assert claim is not None
-        progress = pipeline.beating(claim.version, app).progress
-        for layer in range(6):
-            at[0] += LEASE / 3
-            progress(layer, 6, "fc")
-        assert app.ledger.claim(at[0], lease=LEASE, owner="another") is None
+        with beating(claim.version, app):
+            time.sleep(1.5)
+            assert app.ledger.claim(app.clock(), lease=HOUR, owner="another") is None
+            in_an_hour = app.clock() + HOUR
+            assert app.ledger.claim(in_an_hour, lease=HOUR, owner="another") is not None
+            time.sleep(0.5)
+        lost = [record for record in caplog.records if record.event == "lease.lost"]
+        assert len(lost) == 1
+        found = visiting.examine(claim.version, app)
+        assert not visiting._save(claim.version, found, app, Outcome())
+        assert app.ledger.latest(claim.version) is None
 
 
 def test_a_full_disk_ends_the_run_and_is_no_versions_fault(root, monkeypatch):

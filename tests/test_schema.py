@@ -22,7 +22,8 @@ from auditor.app import assemble
 from auditor.cli import run
 from auditor.config import Config, load
 from auditor.measuring import quiet
-from auditor.pipeline import MAX_ATTEMPTS, once
+from auditor.pipeline import once
+from auditor.pipeline.visiting import MAX_ATTEMPTS
 from auditor.single import Request
 from auditor.single import audit as audited
 from auditor.wall import process

@@ -6,9 +6,12 @@ measured is kept as files, see `auditor.memory`.
 """
 
 from auditor.ledger.deliveries import Delivery
+from auditor.ledger.hints import Hint
 from auditor.ledger.history import Decision
 from auditor.ledger.ledger import Ledger
 from auditor.ledger.models import State
+from auditor.ledger.notices import Notice, Outgoing
+from auditor.ledger.noting import Told
 from auditor.ledger.watching import SourceState
 from auditor.ledger.work import Claim, Problem
 
@@ -16,8 +19,12 @@ __all__ = [
     "Claim",
     "Decision",
     "Delivery",
+    "Hint",
     "Ledger",
+    "Notice",
+    "Outgoing",
     "Problem",
     "SourceState",
     "State",
+    "Told",
 ]

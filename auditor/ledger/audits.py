@@ -19,14 +19,14 @@ from auditor.ledger.models import (
     State,
     VersionRow,
 )
-from auditor.ledger.watching import add
-from auditor.ledger.work import settle, version_row
+from auditor.ledger.noting import add
+from auditor.ledger.work import is_held, settle, version_row
 from auditor.records import ModelVersion, Verdict
 
 Symptom = tuple[str, str | None]  # check and layer: the same in every version of a model
 
 
-def save(
+def save(  # noqa: PLR0913 - all that is known of an audit
     session: Session,
     version: ModelVersion,
     document: Document,
@@ -34,16 +34,23 @@ def save(
     sinks: Sequence[str],
     at: datetime,
     quarantine: str | None,
-) -> None:
-    """Write an audit and all that follows from it, unless it is there already."""
+    owner: str | None,
+) -> bool:
+    """Write an audit and all that follows from it, unless it is there already.
+
+    False, and nothing is written, where `owner` does not hold the work any more.
+    """
     row = version_row(session, version)
     if row is None:
         row, _ = add(session, version, State.PENDING, noted_at=None)
         session.flush()
     claim = session.get_one(ClaimRow, row.id)
+    if owner is not None and not is_held(claim, owner):
+        return False
     if _is_new(session, row, document):
         _write(session, row, document, sinks, at)
     _finish(claim, document, quarantine)
+    return True
 
 
 def latest(session: Session, version: ModelVersion) -> Document | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from auditor.ledger.models import AuditRow, DeliveryRow, DeliveryState
@@ -24,16 +24,15 @@ class Delivery:
 
 def due(session: Session, at: datetime) -> list[Delivery]:
     """What may be delivered now, oldest first."""
-    query = (
-        select(DeliveryRow, AuditRow.document_id)
-        .join(AuditRow)
-        .where(DeliveryRow.state == DeliveryState.PENDING, DeliveryRow.next_at <= at)
-        .order_by(DeliveryRow.id)
-    )
-    return [
-        Delivery(row.id, document_id, row.sink, row.attempts)
-        for row, document_id in session.execute(query)
-    ]
+    return [_delivery(row, document_id) for row, document_id in session.execute(_due(at))]
+
+
+def take(session: Session, at: datetime, lease: timedelta) -> list[Delivery]:
+    """As `due`; for `lease` it is due to nobody else."""
+    found = session.execute(_due(at)).all()
+    for row, _ in found:
+        row.next_at = at + lease
+    return [_delivery(row, document_id) for row, document_id in found]
 
 
 def delivered(session: Session, delivery_id: int, at: datetime) -> None:
@@ -52,3 +51,16 @@ def undelivered(
     row.next_at = at + min(pause * doublings(row.attempts), LONGEST_PAUSE)
     row.attempts += 1
     row.reason = reason
+
+
+def _due(at: datetime) -> Select[DeliveryRow, str]:
+    return (
+        select(DeliveryRow, AuditRow.document_id)
+        .join(AuditRow)
+        .where(DeliveryRow.state == DeliveryState.PENDING, DeliveryRow.next_at <= at)
+        .order_by(DeliveryRow.id)
+    )
+
+
+def _delivery(row: DeliveryRow, document_id: str) -> Delivery:
+    return Delivery(row.id, document_id, row.sink, row.attempts)

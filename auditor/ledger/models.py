@@ -30,7 +30,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.orm.util import AliasedClass
 
 from auditor.ledger.columns import AnyText, Utc
-from auditor.records import ModelVersion, VersionId
+from auditor.records import ModelVersion, Priority, VersionId
 
 
 class State(StrEnum):
@@ -81,6 +81,10 @@ class SourceRow(Base):
     last_success: Mapped[datetime | None]
     last_error: Mapped[str | None]
     failed_at: Mapped[datetime | None]
+    paused: Mapped[bool] = mapped_column(default=False)
+    asked_at: Mapped[datetime | None]  # a person wants it looked at now
+    troubles: Mapped[Mapping[str, Any]] = mapped_column(default=dict)  # model -> why not seen
+    remarks: Mapped[Mapping[str, Any]] = mapped_column(default=dict)  # what else it said
 
 
 class VersionRow(Base):
@@ -99,6 +103,7 @@ class VersionRow(Base):
     location: Mapped[str]
     facts: Mapped[Mapping[str, Any]]
     noted_at: Mapped[datetime | None]  # None: audited by hand, no source has announced it
+    fresh: Mapped[bool] = mapped_column(default=False)  # made while its model was watched already
 
     __table_args__ = (
         Index(None, "source", "model", "created_at"),
@@ -140,7 +145,9 @@ class ClaimRow(Base):
 
     version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), primary_key=True)
     state: Mapped[str] = mapped_column(index=True)
+    priority: Mapped[int] = mapped_column(default=Priority.REGISTRATION)
     owner: Mapped[str | None]
+    since: Mapped[datetime | None]  # when the owner took it
     lease_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     lost: Mapped[int] = mapped_column(default=0)  # leases that ran out: the owner died
@@ -233,6 +240,41 @@ class DeliveryRow(Base):
     next_at: Mapped[datetime]
     reason: Mapped[str | None]
     delivered_at: Mapped[datetime | None]
+
+
+class HintRow(Base):
+    """Somebody says that a model may have changed: look there without waiting."""
+
+    __tablename__ = "hints"
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # the sender's: the same one comes again
+    source: Mapped[str]
+    model: Mapped[str]
+    received_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "done_at"),)
+
+
+class NoticeRow(Base):
+    """One message to people, on its way to one address."""
+
+    __tablename__ = "notices"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str]  # what it is about: it is sent to nobody twice
+    target: Mapped[str]  # name of an entry under `notify:`
+    level: Mapped[str]
+    title: Mapped[str]
+    body: Mapped[str]
+    state: Mapped[str] = mapped_column(index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+    reason: Mapped[str | None]
+    delivered_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("key", "target"),)
 
 
 Versions = type[VersionRow] | AliasedClass[VersionRow]

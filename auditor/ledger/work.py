@@ -10,8 +10,16 @@ from sqlalchemy import ColumnElement, CursorResult, and_, case, exists, or_, sel
 from sqlalchemy.orm import Session, aliased
 
 from auditor.errors import UsageError
-from auditor.ledger.models import OPEN, ClaimRow, State, VersionRow, oldest_first, position
-from auditor.records import ModelVersion
+from auditor.ledger.models import (
+    OPEN,
+    ClaimRow,
+    State,
+    VersionRow,
+    earlier,
+    oldest_first,
+    position,
+)
+from auditor.records import ModelVersion, Priority
 
 MOST_DOUBLINGS = 20  # a pause stops growing long before a date overflows
 
@@ -42,8 +50,8 @@ def claim(
     owner: str,
     sources: Sequence[str] | None,
 ) -> Claim | None:
-    """Take the oldest version of these sources that may be audited now; None: of all."""
-    while (found := _next(session, at, sources)) is not None:
+    """Take the most urgent version of these sources that may be audited now; None: of all."""
+    while (found := _next(session, at, owner, sources)) is not None:
         version, before = found
         if _take(session, version.id, at, at + lease, owner):
             return Claim(
@@ -56,18 +64,67 @@ def claim(
     return None
 
 
-def renew(session: Session, version: ModelVersion, at: datetime, lease: timedelta) -> None:
-    """Keep a claim for another `lease` from now on."""
+def renew(
+    session: Session, version: ModelVersion, owner: str, at: datetime, lease: timedelta
+) -> bool:
+    """Keep a claim for another `lease` from now on; whether it is still the owner's."""
     row = claim_row(session, version)
-    if row.state == State.RUNNING:
+    held = is_held(row, owner)
+    if held:
         row.lease_until = at + lease
+    return held
 
 
-def release(session: Session, version: ModelVersion) -> None:
+def release(session: Session, version: ModelVersion, owner: str) -> None:
     """Give a claim back."""
     row = claim_row(session, version)
-    if row.state == State.RUNNING:
+    if is_held(row, owner):
         settle(row, State.PENDING, row.reason)
+
+
+def is_held(row: ClaimRow, owner: str) -> bool:
+    """Whether the work is this owner's, and was not given to another one since."""
+    return row.state == State.RUNNING and row.owner == owner
+
+
+def ask(session: Session, version: ModelVersion, priority: Priority) -> bool:
+    """Let a version wait for an audit, before others; False where it is in work already."""
+    row = claim_row(session, version)
+    if row.state == State.RUNNING:
+        return False
+    if row.state not in OPEN:
+        row.attempts = row.lost = 0
+    settle(row, State.PENDING, None)
+    hurry(session, row, priority)
+    return True
+
+
+def hurry(session: Session, row: ClaimRow, priority: Priority) -> None:
+    """Put a version, and those of its model that it waits for, no later than `priority`."""
+    row.priority = min(row.priority, priority)
+    version = session.get_one(VersionRow, row.version_id).record
+    before = select(VersionRow.id).where(earlier(VersionRow, version))
+    session.execute(
+        update(ClaimRow)
+        .where(ClaimRow.version_id.in_(before), ClaimRow.state.in_(OPEN))
+        .where(ClaimRow.priority > row.priority)
+        .values(priority=row.priority)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def retry(session: Session, version: ModelVersion | None, source: str | None) -> int:
+    """Let quarantined versions wait again with their attempts forgotten; how many."""
+    query = select(ClaimRow).join(VersionRow).where(ClaimRow.state == State.QUARANTINED)
+    if version is not None:
+        query = query.where(VersionRow.identity == version.identity)
+    if source is not None:
+        query = query.where(VersionRow.source == source)
+    rows = session.scalars(query).all()
+    for row in rows:
+        row.attempts = row.lost = 0
+        settle(row, State.PENDING, None)
+    return len(rows)
 
 
 def owners(session: Session) -> list[str]:
@@ -86,9 +143,10 @@ def release_owner(session: Session, owner: str) -> int:
     return len(rows)
 
 
-def failed(
+def failed(  # noqa: PLR0913 - all that is known of a failure
     session: Session,
     version: ModelVersion,
+    owner: str,
     reason: str,
     at: datetime,
     *,
@@ -97,7 +155,7 @@ def failed(
 ) -> bool:
     """Record an attempt that failed; whether the version is quarantined now."""
     row = claim_row(session, version)
-    if row.state not in OPEN:  # settled in the meantime, which a late failure does not undo
+    if not is_held(row, owner):  # settled in the meantime, which a late failure does not undo
         return row.state == State.QUARANTINED
     row.attempts += 1
     quarantined = row.attempts >= max_attempts
@@ -116,7 +174,7 @@ def settle(row: ClaimRow, state: State, reason: str | None) -> None:
     """Nobody holds the version any more; it is in `state`."""
     row.state = state
     row.reason = reason
-    row.owner = row.lease_until = row.next_at = None
+    row.owner = row.lease_until = row.next_at = row.since = None
 
 
 def doublings(times: int) -> int:
@@ -167,19 +225,28 @@ def claim_row(session: Session, version: ModelVersion) -> ClaimRow:
 
 
 def _next(
-    session: Session, at: datetime, sources: Sequence[str] | None
+    session: Session, at: datetime, owner: str, sources: Sequence[str] | None
 ) -> tuple[VersionRow, ClaimRow] | None:
-    query = select(VersionRow, ClaimRow).join(ClaimRow).where(_is_free(at), ~_is_held_up())
+    query = select(VersionRow, ClaimRow).join(ClaimRow).where(_is_free(at, owner), ~_is_held_up())
     if sources is not None:
         query = query.where(VersionRow.source.in_(sources))
-    return session.execute(query.order_by(*oldest_first()).limit(1)).first()
+    order = (ClaimRow.priority.asc(), *oldest_first())
+    return session.execute(query.order_by(*order).limit(1)).first()
 
 
-def _is_free(at: datetime) -> ColumnElement[bool]:
+def _is_free(at: datetime, owner: str) -> ColumnElement[bool]:
+    """Waiting and due, or held by another one who did not renew the lease.
+
+    One's own lease runs out when a clock jumps; one is at work on the version all the same.
+    """
     due = or_(ClaimRow.next_at.is_(None), ClaimRow.next_at <= at)
     return or_(
         and_(ClaimRow.state == State.PENDING, due),
-        and_(ClaimRow.state == State.RUNNING, ClaimRow.lease_until <= at),
+        and_(
+            ClaimRow.state == State.RUNNING,
+            ClaimRow.lease_until <= at,
+            ClaimRow.owner != owner,
+        ),
     )
 
 
@@ -198,10 +265,11 @@ def _is_held_up() -> ColumnElement[bool]:
 def _take(session: Session, version_id: int, at: datetime, until: datetime, owner: str) -> bool:
     """Change the row if it is still free: the one step that decides who has it."""
     lost = ClaimRow.lost + case((ClaimRow.state == State.RUNNING, 1), else_=0)
+    taken = {"owner": owner, "lease_until": until, "since": at, "next_at": None, "lost": lost}
     statement = (
         update(ClaimRow)
-        .where(ClaimRow.version_id == version_id, _is_free(at))
-        .values(state=State.RUNNING, owner=owner, lease_until=until, next_at=None, lost=lost)
+        .where(ClaimRow.version_id == version_id, _is_free(at, owner))
+        .values(state=State.RUNNING, **taken)
         .execution_options(synchronize_session=False)
     )
     return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1

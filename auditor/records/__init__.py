@@ -13,6 +13,18 @@ from auditor.records.audits import (
     PickleGlobal,
     Reading,
     Trend,
+    weights_digest,
+)
+from auditor.records.changes import (
+    NOTHING,
+    Change,
+    Gone,
+    Known,
+    Priority,
+    Reached,
+    Renamed,
+    Seen,
+    Trouble,
 )
 from auditor.records.findings import (
     Condition,
@@ -40,26 +52,30 @@ from auditor.records.layers import (
     Skip,
     Trap,
 )
+from auditor.records.rhythms import Rhythm
 from auditor.records.settings import Settings
 from auditor.records.versions import (
     ModelVersion,
     Role,
-    Seen,
     SourceFile,
     VersionId,
 )
 
 __all__ = [
+    "NOTHING",
     "PARTS",
     "UNTIMELY",
     "Audit",
+    "Change",
     "Comparison",
     "Condition",
     "FileFailure",
     "FileRecord",
     "Finding",
     "FloatArray",
+    "Gone",
     "Histogram",
+    "Known",
     "Layer",
     "LayerChange",
     "LayerRecord",
@@ -72,7 +88,11 @@ __all__ = [
     "Origin",
     "Phase",
     "PickleGlobal",
+    "Priority",
+    "Reached",
     "Reading",
+    "Renamed",
+    "Rhythm",
     "Role",
     "Seen",
     "Settings",
@@ -81,7 +101,9 @@ __all__ = [
     "SourceFile",
     "Trap",
     "Trend",
+    "Trouble",
     "Verdict",
     "VersionId",
     "Waiver",
+    "weights_digest",
 ]

@@ -1,5 +1,6 @@
 """All of it for one version: what was read, measured, compared and concluded."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -54,12 +55,18 @@ class Reading:
         Empty where a file's own digest is not known, as of one that was read in parts and
         whose source states none: nobody can say which other weights are the same.
         """
-        if not all(file.sha256 for file in self.files):
-            return ""
-        total = sha256()
-        for file in sorted((file.name, file.sha256) for file in self.files):
-            total.update("\0".join(file).encode() + b"\n")
-        return total.hexdigest()
+        return weights_digest((file.name, file.sha256) for file in self.files)
+
+
+def weights_digest(files: Iterable[tuple[str, str]]) -> str:
+    """SHA-256 over sorted pairs of a file's name and its sha256; empty where one has none."""
+    pairs = sorted(files)
+    if not all(digest for _, digest in pairs):
+        return ""
+    total = sha256()
+    for pair in pairs:
+        total.update("\0".join(pair).encode() + b"\n")
+    return total.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,14 +41,6 @@ class ModelVersion:
         return f"{self.id}|{stamp}|{self.location}"
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A source reports a version; `cursor` is where to go on once it has been noted."""
-
-    version: ModelVersion
-    cursor: str
-
-
 class Role(StrEnum):
     """What a file of a version is for."""
 

@@ -6,9 +6,17 @@ the methods of `Source`. Its fields are its settings in config.yaml. The contrac
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from auditor.records import ModelVersion, Seen, SourceFile
+from auditor.records import (
+    NOTHING,
+    Change,
+    Known,
+    ModelVersion,
+    Priority,
+    Rhythm,
+    SourceFile,
+)
 
 
 class Finder(Protocol):
@@ -47,17 +55,41 @@ class Finder(Protocol):
 class Source(Finder, Protocol):
     """A place that also tells which versions are new."""
 
+    usual: ClassVar[Rhythm]  # when it is looked at, unless config.yaml says otherwise
+    priority: ClassVar[Priority]  # of what is found in it
+
     @property
     def history(self) -> int | None:
         """How many of the newest versions of a model new to it are audited; None: all."""
 
-    def changes(self, cursor: str | None) -> Iterator[Seen]:
-        """Versions that may be new since `cursor`, oldest first; all of them for None.
+    def changes(self, cursor: str | None, known: Known = NOTHING) -> Iterator[Change]:
+        """What may have changed since `cursor`; everything there is for None.
 
-        Cheap: no weights are touched. A version may be reported again, never left out.
+        Cheap: no weights are touched. A version may be reported again, never left out; the
+        versions of a model come oldest first. What came before a `Reached` can be noted, and
+        the look be continued from there; the last change is a `Reached`.
+
+        Parameters
+        ----------
+        cursor
+            Of the last `Reached` that was noted.
+        known
+            What was noted before, where a source tells what is gone or renamed.
 
         Raises
         ------
         SourceError
-            If the place cannot be reached; the caller tries again at the next sweep.
+            If the place cannot be reached; the caller tries again at the next sweep. One
+            model that cannot be looked at is a `Trouble` and does not hide the others.
+        """
+
+    def look(self, model: str, known: Known = NOTHING) -> Iterator[Change]:
+        """What there is to tell of one model now, for hints such as webhooks; no `Reached`.
+
+        A hint is anybody's guess: of a model that is not watched, nothing is told.
+
+        Raises
+        ------
+        SourceError
+            As `changes`.
         """

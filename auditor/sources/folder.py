@@ -9,16 +9,29 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from auditor.errors import GoneError, RefusedError, SourceError, UsageError, translate
 from auditor.naming import Natural, natural
-from auditor.records import ModelVersion, Role, Seen, SourceFile, VersionId
+from auditor.records import (
+    NOTHING,
+    Change,
+    Gone,
+    Known,
+    ModelVersion,
+    Priority,
+    Reached,
+    Rhythm,
+    Role,
+    Seen,
+    SourceFile,
+    VersionId,
+)
 from auditor.weights import role_of
 
 log = logging.getLogger(__name__)
@@ -33,7 +46,10 @@ class Folder:
     history: int | None = 1  # how many versions of a newly watched model; None: all
     settle: float = 2.0  # seconds a version must have been left alone
 
-    def changes(self, cursor: str | None) -> Iterator[Seen]:  # noqa: ARG002 - see below
+    usual: ClassVar[Rhythm] = Rhythm(every=60)
+    priority: ClassVar[Priority] = Priority.REGISTRATION
+
+    def changes(self, cursor: str | None, known: Known = NOTHING) -> Iterator[Change]:  # noqa: ARG002 - see below
         """Every version there is, oldest first; of one moment in natural order, 2 before 10.
 
         A copy may carry any modification time, so no time separates old from new: all
@@ -46,14 +62,16 @@ class Folder:
         SourceError
             If `root` is not a folder that can be read.
         """
-        with translate(OSError, to=SourceError, doing=f"listing {self.root}"):
-            folders = list(self._folders())
-        moving = {folder for folder in folders if _age(folder) < self.settle}
-        if moving:
-            time.sleep(self.settle)
-        resting = (path for path in folders if path not in moving or _age(path) >= self.settle)
-        versions = [version for version in map(self._version, resting) if version is not None]
-        yield from (Seen(version, cursor="") for version in sorted(versions, key=_order))
+        there = self._there()
+        yield from map(Seen, there)
+        yield from self._gone(there, known, known.models())
+        yield Reached("")
+
+    def look(self, model: str, known: Known = NOTHING) -> Iterator[Change]:
+        """The versions of one model."""
+        there = [version for version in self._there() if version.id.model == model]
+        yield from map(Seen, there)
+        yield from self._gone(there, known, (model,))
 
     def resolve(self, ref: str, of: ModelVersion | None) -> ModelVersion | None:
         """The version before `of`, or the one in the folder that `ref` names."""
@@ -73,6 +91,27 @@ class Folder:
         if not folder.is_dir():
             raise GoneError(f"{version.id} is gone: there is no folder {folder} any more")
         return _files(folder, within=self.root)
+
+    def _there(self) -> list[ModelVersion]:
+        """The versions that nobody is writing, oldest first."""
+        with translate(OSError, to=SourceError, doing=f"listing {self.root}"):
+            folders = list(self._folders())
+        moving = {folder for folder in folders if _age(folder) < self.settle}
+        if moving:
+            time.sleep(self.settle)
+        resting = (path for path in folders if path not in moving or _age(path) >= self.settle)
+        versions = [version for version in map(self._version, resting) if version is not None]
+        return sorted(versions, key=_order)
+
+    def _gone(
+        self, there: Collection[ModelVersion], known: Known, models: Collection[str]
+    ) -> Iterator[Gone]:
+        """What was noted of these models and has no folder any more."""
+        ids = {version.identity for version in there}
+        for model in models:
+            for version in known.versions(model):
+                if version.identity not in ids and not Path(version.location).is_dir():
+                    yield Gone(version, f"there is no folder {version.location} any more")
 
     def _folders(self) -> Iterator[Path]:
         if not self.root.is_dir():

@@ -9,14 +9,25 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from auditor.errors import GoneError, SourceError
 from auditor.mlflow_client import Client, connect, existing, redact, translated
 from auditor.mlflow_client.artifacts import Artifacts, Listed
 from auditor.mlflow_client.places import locate
 from auditor.naming import is_chosen
-from auditor.records import ModelVersion, Seen, SourceFile, VersionId
+from auditor.records import (
+    NOTHING,
+    Change,
+    Known,
+    ModelVersion,
+    Priority,
+    Reached,
+    Rhythm,
+    Seen,
+    SourceFile,
+    VersionId,
+)
 from auditor.weights import role_of
 from auditor.weights.windows import Shelf
 
@@ -41,7 +52,10 @@ class Mlflow:
     allow: tuple[str, ...] = ()  # beginnings of addresses that may be fetched from as well
     cache: Path = Path(".auditor/files")
 
-    def changes(self, cursor: str | None) -> Iterator[Seen]:
+    usual: ClassVar[Rhythm] = Rhythm(every=60)
+    priority: ClassVar[Priority] = Priority.REGISTRATION
+
+    def changes(self, cursor: str | None, known: Known = NOTHING) -> Iterator[Change]:  # noqa: ARG002
         """Versions made since shortly before the newest one seen; oldest first.
 
         One request of about 66 ms where 10,000 models are registered. The cursor is the
@@ -61,7 +75,17 @@ class Mlflow:
         newest = since or 0
         for version in sorted(found, key=_age):
             newest = max(newest, min(int(version.creation_timestamp), _now()))
-            yield Seen(self._version(version), self._cursor(newest))
+            yield Seen(self._version(version))
+        yield Reached(self._cursor(newest))
+
+    def look(self, model: str, known: Known = NOTHING) -> Iterator[Change]:  # noqa: ARG002
+        """The versions of one model, oldest first."""
+        if not is_chosen(model, self.models):
+            return
+        client = connect(self.uri)
+        with translated(self.uri, f"looking at {model}"):
+            found = [version for version in self._all(client, model) if self._watched(version)]
+        yield from (Seen(self._version(version)) for version in sorted(found, key=_age))
 
     def resolve(self, ref: str, of: ModelVersion | None) -> ModelVersion | None:
         """Find a version.
@@ -180,15 +204,20 @@ class Mlflow:
         """The newest version of the same model made before `of`; a run's have no order."""
         if of.uri.startswith("runs:/"):
             return None
-        quote = '"' if "'" in of.id.model else "'"
-        found = client.search_model_versions(
-            f"name = {quote}{of.id.model}{quote}",
-            max_results=FULL_PAGE,
-            order_by=["creation_timestamp DESC"],
-        )
+        found = self._all(client, of.id.model)
         here = (round(of.created_at.timestamp() * 1000), of.id.model, int(of.id.version))
         earlier = [version for version in found if _age(version) < here]
         return max(earlier, key=_age, default=None)
+
+    def _all(self, client: Client, model: str) -> Sequence[Any]:
+        """Records of all versions of a model."""
+        quote = '"' if "'" in model else "'"
+        found: Sequence[Any] = client.search_model_versions(
+            f"name = {quote}{model}{quote}",
+            max_results=FULL_PAGE,
+            order_by=["creation_timestamp DESC"],
+        )
+        return found
 
     def _location(self, client: Client, version: ModelVersion) -> str:
         if version.uri.startswith("runs:/"):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from auditor.records import Role, Skip, SourceFile
+from auditor.records import Role, Skip, SourceFile, weights_digest
 
 TORCH = (".bin", ".pt", ".pth", ".ckpt", ".th", ".pth.tar")  # ends of names of its pickles
 EXPORTED = frozenset(  # what the hubs' libraries call the same model for other frameworks
@@ -134,6 +134,18 @@ def wanted(files: Iterable[SourceFile]) -> Choice:
         used=tuple(file for file in weights if file.name not in reasons),
         left_out=tuple(LeftOut(f, reasons[f.name]) for f in weights if f.name in reasons),
     )
+
+
+def stated_digest(files: Iterable[SourceFile]) -> str:
+    """The digest that reading these files would give, by what their source states of them.
+
+    Empty where it does not state the sha256 of every file that would be opened. Files whose
+    tensors lie in others beside them are not known from outside: their digest is another.
+    """
+    choice = wanted(files)
+    looked_at = [*choice.used, *(left.file for left in choice.left_out if left.may_run)]
+    stated = weights_digest((file.name, file.sha256 or "") for file in looked_at)
+    return stated if looked_at else ""
 
 
 def _families(files: Sequence[SourceFile]) -> list[_Family]:

@@ -15,6 +15,7 @@ from auditor.records import ModelVersion, Role
 from auditor.sources import Source
 from auditor.sources.folder import Folder
 from auditor.sources.mlflow import Mlflow
+from tests import told
 from tests.mlflow_server import free_port, running
 
 Files = Mapping[str, bytes]
@@ -32,7 +33,7 @@ class Filled:
     remove: Callable[[ModelVersion], None]
 
     def versions(self) -> list[ModelVersion]:
-        return [seen.version for seen in self.source.changes(None)]
+        return [seen.version for seen in told.seen(self.source)]
 
 
 def folder(tmp_path: Path) -> Filled:
@@ -145,16 +146,16 @@ def test_files_of_versions_do_not_mix(filled):
 
 
 def test_a_cursor_leaves_out_no_later_version(filled):
-    seen = list(filled.source.changes(None))
+    steps = told.steps(filled.source)
     filled.add({"model.safetensors": b"third"})
-    for before in seen:
-        later = [found.version.id.version for found in filled.source.changes(before.cursor)]
+    for before in steps:
+        later = [found.version.id.version for found in told.seen(filled.source, before)]
         assert "3" in later
 
 
 @pytest.mark.parametrize("cursor", ["", "{}", "[1]", "nonsense", '{"newest": "x"}', "\x00"])
 def test_a_cursor_it_did_not_write_means_from_the_start(filled, cursor):
-    assert [seen.version for seen in filled.source.changes(cursor)] == filled.versions()
+    assert [seen.version for seen in told.seen(filled.source, cursor)] == filled.versions()
 
 
 def test_a_removed_version_is_gone(filled):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from auditor.document import Document, document
-from auditor.ledger import Ledger
+from auditor.ledger import Ledger, Told
 from auditor.records import (
     Audit,
     Comparison,
@@ -36,6 +36,18 @@ def version(number: int | str, model: str = "digits", *, day: float | None = Non
         location=f"runs:/{model}-{number}/model",
         facts={"run_id": f"r{number}"},
     )
+
+
+def note(
+    ledger: Ledger,
+    source: str,
+    seen: Sequence[ModelVersion],
+    cursor: str | None,
+    history: int | None,
+    at: datetime,
+) -> int:
+    """What a look found: versions, and nothing else."""
+    return ledger.note(source, Told(seen, cursor=cursor), at, history=history)
 
 
 def waiting(ledger: Ledger) -> int:

@@ -17,6 +17,7 @@ from tests.ledger.makers import (
     audited,
     finding,
     layer,
+    note,
     version,
     versions,
     waiting,
@@ -46,7 +47,7 @@ def test_document_comes_back_as_it_was_saved(ledger):
 
 
 def test_saving_settles_the_claim_and_queues_each_sink_once(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     claim = ledger.claim(START, lease=HOUR, owner="me")
     ledger.save(claim.version, audited(claim.version), sinks=["a", "b", "a"], at=START)
     assert ledger.owners() == []
@@ -55,7 +56,7 @@ def test_saving_settles_the_claim_and_queues_each_sink_once(ledger):
 
 
 def test_same_audit_saved_again_changes_nothing(ledger, rows):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     document = audited(version(1), layers=[layer("fc", 0)], findings=[finding("rank")])
     ledger.save(version(1), document, sinks=["files"], at=START)
     tables = ["audits", "layers", "findings", "deliveries", "claims", "versions"]
@@ -65,7 +66,7 @@ def test_same_audit_saved_again_changes_nothing(ledger, rows):
 
 
 def test_audit_that_was_claimed_twice_and_saved_twice_is_done(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     ledger.save(version(1), audited(version(1)), sinks=["files"], at=START)
     (delivery,) = ledger.due(START)
     ledger.delivered(delivery.id, START)
@@ -120,7 +121,7 @@ def test_finding_is_dated_by_the_first_audit_of_the_model_that_had_it(ledger, ro
 
 
 def test_document_with_an_undefined_number_in_it_is_refused_whole(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     document = {**audited(version(1)), "extra": math.nan}
     with pytest.raises(Exception, match="not JSON compliant"):
         ledger.save(version(1), document, sinks=["files"], at=START)

@@ -8,7 +8,7 @@ import pytest
 from auditor.document import Document
 from auditor.ledger import Ledger
 from auditor.records import FileRecord, ModelVersion, Reading, Trend, Verdict
-from tests.ledger.makers import DAY, START, audited, finding, layer, version, versions
+from tests.ledger.makers import DAY, START, audited, finding, layer, note, version, versions
 
 
 def save(
@@ -55,7 +55,7 @@ def test_newest_audit_of_a_version_decides_whether_it_may_be_a_baseline(ledger):
 
 
 def test_version_without_an_audit_is_no_baseline(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     decide(ledger, version(1), accept=True)
     assert not ledger.may_be_baseline(version(1))
     assert ledger.previous(version(2)) is None

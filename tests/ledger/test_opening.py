@@ -12,7 +12,7 @@ from sqlalchemy import text
 from auditor.errors import AuditorError, ConfigError
 from auditor.ledger import Ledger, opening
 from auditor.ledger.models import Base
-from tests.ledger.makers import HOUR, START, audited, version, versions, waiting
+from tests.ledger.makers import HOUR, START, audited, note, version, versions, waiting
 
 SPAWN = multiprocessing.get_context("forkserver")
 
@@ -25,7 +25,7 @@ def test_makes_the_folders_and_the_file(tmp_path):
 
 def test_what_was_written_is_there_after_opening_again(url):
     first = Ledger.open(url)
-    first.note("mlflow", versions(1, 2), "here", None, START)
+    note(first, "mlflow", versions(1, 2), "here", None, START)
     first.close()
     second = Ledger.open(url)
     assert second.cursor("mlflow") == "here"
@@ -35,7 +35,7 @@ def test_what_was_written_is_there_after_opening_again(url):
 
 def test_closing_leaves_one_file_behind(url, tmp_path):
     ledger = Ledger.open(url)
-    ledger.note("mlflow", versions(1), "here", None, START)
+    note(ledger, "mlflow", versions(1), "here", None, START)
     ledger.close()
     assert [path.name for path in tmp_path.iterdir()] == ["auditor.db"]
 
@@ -145,7 +145,7 @@ def test_password_stays_out_of_the_message(url):
 
 def open_and_note(url: str, number: int) -> None:
     ledger = Ledger.open(url)
-    ledger.note("mlflow", [version(number, f"model-{number}")], None, None, START)
+    note(ledger, "mlflow", [version(number, f"model-{number}")], None, None, START)
     ledger.close()
 
 
@@ -164,7 +164,7 @@ def test_processes_may_open_a_new_ledger_at_the_same_time(url):
 @pytest.mark.parametrize("place", ["file", "memory"])
 def test_threads_share_a_ledger(url, place):
     ledger = Ledger.open(url if place == "file" else "sqlite://")
-    ledger.note("mlflow", versions(*range(1, 41)), None, None, START)
+    note(ledger, "mlflow", versions(*range(1, 41)), None, None, START)
 
     def work() -> None:
         while claim := ledger.claim(START, lease=HOUR, owner="thread"):

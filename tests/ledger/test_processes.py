@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from auditor.ledger import Ledger, watching
-from tests.ledger.makers import DAY, HOUR, START, audited, finding, layer, versions
+from tests.ledger.makers import DAY, HOUR, START, audited, finding, layer, note, versions
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(["tests.ledger.test_processes"])
@@ -31,7 +31,7 @@ def test_two_processes_never_get_the_same_version(url, tmp_path):
     ledger = Ledger.open(url)
     models = [versions(1, 2, 3, model=f"model-{n}") for n in range(15)]
     everything = [of for model in models for of in model]
-    ledger.note("mlflow", everything, None, None, START)
+    note(ledger, "mlflow", everything, None, None, START)
     claimed = FORKSERVER.SimpleQueue()
     workers = [FORKSERVER.Process(target=audit_all, args=(url, f"w{n}", claimed)) for n in range(3)]
     for worker in workers:
@@ -73,11 +73,11 @@ def saved_order(folder: Path) -> list[str]:
 def story(url: str, at: Any = START) -> None:
     """A sweep, audits of all that waits, one failure, deliveries: what a run does."""
     ledger = Ledger.open(url)
-    ledger.note("mlflow", versions(1, 2) + versions(7, model="other"), "page 1", None, START)
+    note(ledger, "mlflow", versions(1, 2) + versions(7, model="other"), "page 1", None, START)
     while found := ledger.claim(at, lease=HOUR, owner="me"):
         of = found.version
         if of.id.model == "other":
-            ledger.failed(of, "broken", START, max_attempts=1, pause=HOUR)
+            ledger.failed(of, "me", "broken", START, max_attempts=1, pause=HOUR)
             continue
         document = audited(of, layers=[layer("fc", 0)], findings=[finding("rank", "fc")])
         ledger.save(of, document, sinks=["files", "mlflow"], at=START)
@@ -150,7 +150,7 @@ def test_writer_waits_for_another_writer_instead_of_failing(url):
     worker.start()
     held.wait()
     assert ledger.cursor("slow") is None  # reading needs no lock and sees what was committed
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     assert ledger.cursor("slow") == "written first"
     worker.join()
     ledger.close()
@@ -159,7 +159,7 @@ def test_writer_waits_for_another_writer_instead_of_failing(url):
 def write_slowly(url: str, held: Any) -> None:
     ledger = Ledger.open(url)
     with ledger._write() as session:
-        watching.reached(session, "slow", "written first", START)
+        watching.reached(session, "slow", "written first", None, START)
         held.set()
         time.sleep(0.5)
     ledger.close()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from auditor.errors import UsageError
 from auditor.ledger import Ledger
 from auditor.records import ModelVersion, Verdict
-from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, version, versions, waiting
+from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, note, version, versions, waiting
 
 Row = dict[str, Any]
 
@@ -20,24 +20,24 @@ def claim(ledger: Ledger, at: datetime = START, owner: str = "me") -> Any:
 
 
 def fail(ledger: Ledger, of: ModelVersion, at: datetime = START, times: int = 3) -> bool:
-    return ledger.failed(of, "no luck", at, max_attempts=times, pause=MINUTE)
+    return ledger.failed(of, "me", "no luck", at, max_attempts=times, pause=MINUTE)
 
 
 def test_oldest_version_comes_first_over_all_models(ledger):
-    ledger.note("mlflow", [version(2, "a"), version(1, "b"), version(3, "c")], None, None, START)
+    note(ledger, "mlflow", [version(2, "a"), version(1, "b"), version(3, "c")], None, None, START)
     assert [claim(ledger).version.id.model for _ in range(3)] == ["b", "a", "c"]
     assert claim(ledger) is None
 
 
 def test_claim_says_what_it_is_about(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     found = claim(ledger)
     assert (found.version, found.attempts, found.source) == (version(1), 0, "mlflow")
 
 
 def test_versions_made_at_the_same_moment_are_ordered_as_people_count(ledger):
     same = [version(number, day=1) for number in ("10", "9", "v2", "100")]
-    ledger.note("mlflow", same, None, None, START)
+    note(ledger, "mlflow", same, None, None, START)
     order = []
     while found := claim(ledger):
         order.append(found.version.id.version)
@@ -47,7 +47,7 @@ def test_versions_made_at_the_same_moment_are_ordered_as_people_count(ledger):
 
 @pytest.mark.parametrize("how", ["running", "paused"])
 def test_later_version_waits_for_the_earlier_one(ledger, how):
-    ledger.note("mlflow", versions(1, 2), None, None, START)
+    note(ledger, "mlflow", versions(1, 2), None, None, START)
     first = claim(ledger)
     if how == "paused":
         fail(ledger, first.version)
@@ -57,10 +57,10 @@ def test_later_version_waits_for_the_earlier_one(ledger, how):
 @pytest.mark.parametrize("how", ["done", "quarantined", "gone", "refused", "history"])
 def test_settled_version_does_not_hold_up_the_later_one(ledger, how):
     if how == "history":
-        ledger.note("mlflow", versions(1, 2), None, 1, START)
+        note(ledger, "mlflow", versions(1, 2), None, 1, START)
         assert claim(ledger).version == version(2)
         return
-    ledger.note("mlflow", versions(1, 2), None, None, START)
+    note(ledger, "mlflow", versions(1, 2), None, None, START)
     first = claim(ledger).version
     settle: dict[str, Callable[[], object]] = {
         "done": lambda: ledger.save(first, audited(first), sinks=[], at=START),
@@ -75,13 +75,13 @@ def test_settled_version_does_not_hold_up_the_later_one(ledger, how):
 
 
 def test_earlier_version_that_arrives_late_is_audited_first(ledger):
-    ledger.note("mlflow", versions(2, 3), None, None, START)
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(2, 3), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     assert claim(ledger).version == version(1)
 
 
 def test_claim_is_free_again_when_its_lease_ran_out(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     claim(ledger)
     assert claim(ledger, START + HOUR - MINUTE) is None
     found = claim(ledger, START + HOUR, owner="other")
@@ -90,22 +90,22 @@ def test_claim_is_free_again_when_its_lease_ran_out(ledger):
 
 
 def test_renewed_claim_is_kept(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     claim(ledger)
-    ledger.renew(version(1), START + HOUR - MINUTE, HOUR)
+    ledger.renew(version(1), "me", START + HOUR - MINUTE, HOUR)
     assert claim(ledger, START + HOUR) is None
     assert claim(ledger, START + 2 * HOUR) is not None
 
 
 def test_released_claim_is_free_at_once_and_no_attempt(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
-    ledger.release(claim(ledger).version)
+    note(ledger, "mlflow", versions(1), None, None, START)
+    ledger.release(claim(ledger).version, "me")
     found = claim(ledger)
     assert (found.version, found.attempts, found.lost) == (version(1), 0, 0)
 
 
 def test_claims_of_a_dead_owner_are_free_at_once(ledger):
-    ledger.note("mlflow", versions(1, model="a") + versions(1, model="b"), None, None, START)
+    note(ledger, "mlflow", versions(1, model="a") + versions(1, model="b"), None, None, START)
     dead, alive = claim(ledger, owner="dead"), claim(ledger, owner="alive")
     assert ledger.owners() == ["alive", "dead"]
     assert ledger.release_owner("dead") == 1
@@ -117,13 +117,13 @@ def test_claims_of_a_dead_owner_are_free_at_once(ledger):
 
 
 def test_pause_doubles_with_every_attempt_until_quarantine(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     at, pauses = START, []
     for attempts in range(3):
         assert claim(ledger, at).attempts == attempts
         assert fail(ledger, version(1), at, times=4) is False
         free = next(n for n in range(1, 99) if claim(ledger, at + n * MINUTE))
-        ledger.release(version(1))
+        ledger.release(version(1), "me")
         pauses.append(free)
         at += free * MINUTE
     assert pauses == [1, 2, 4]
@@ -135,18 +135,18 @@ def test_pause_doubles_with_every_attempt_until_quarantine(ledger):
 
 
 def test_late_failure_does_not_undo_what_another_finished(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     of = claim(ledger).version
     ledger.save(of, audited(of), sinks=[], at=START)
     assert fail(ledger, of, times=1) is False
-    ledger.release(of)
-    ledger.renew(of, START, HOUR)
+    ledger.release(of, "me")
+    ledger.renew(of, "me", START, HOUR)
     assert ledger.states()["done"] == 1
 
 
 def test_states_and_waiting_count_every_version_once(ledger):
-    ledger.note("mlflow", versions(1, 2, 3, model="a"), None, 2, START)
-    ledger.note("mlflow", versions(4, model="b"), None, None, START)
+    note(ledger, "mlflow", versions(1, 2, 3, model="a"), None, 2, START)
+    note(ledger, "mlflow", versions(4, model="b"), None, None, START)
     claim(ledger)
     assert {state: n for state, n in ledger.states().items() if n} == {
         "history": 1,
@@ -158,7 +158,7 @@ def test_states_and_waiting_count_every_version_once(ledger):
 
 def test_problems_are_what_failed_is_gone_or_was_refused(ledger):
     for number, model in enumerate("abcde"):
-        ledger.note("mlflow", versions(number, model=model), None, None, START)
+        note(ledger, "mlflow", versions(number, model=model), None, None, START)
     by_model = {name: version(n, name) for n, name in enumerate("abcde")}
     ledger.gone(by_model["a"], "deleted")
     ledger.refused(by_model["b"], "add it to allow")
@@ -173,7 +173,7 @@ def test_problems_are_what_failed_is_gone_or_was_refused(ledger):
 
 
 def test_success_ends_a_problem(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     fail(ledger, version(1), times=1)
     ledger.save(version(1), audited(version(1)), sinks=[], at=START)
     assert ledger.problems() == []
@@ -181,7 +181,7 @@ def test_success_ends_a_problem(ledger):
 
 
 def test_audit_that_could_not_look_leaves_a_quarantined_version_quarantined(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     fail(ledger, version(1), times=1)
     document = audited(version(1), verdict=Verdict.INCOMPLETE)
     ledger.save(version(1), document, sinks=["files"], at=START)
@@ -191,7 +191,7 @@ def test_audit_that_could_not_look_leaves_a_quarantined_version_quarantined(ledg
 
 
 def test_quarantine_and_its_audit_are_one_step(ledger):
-    ledger.note("mlflow", versions(1), None, None, START)
+    note(ledger, "mlflow", versions(1), None, None, START)
     of = claim(ledger).version
     document = audited(of, verdict=Verdict.INCOMPLETE)
     for _ in range(2):
@@ -204,8 +204,8 @@ def test_quarantine_and_its_audit_are_one_step(ledger):
 @pytest.mark.parametrize("what", ["renew", "release", "failed", "gone", "refused", "decide"])
 def test_version_the_ledger_never_met_is_named(ledger, what):
     calls: dict[str, Callable[[ModelVersion], object]] = {
-        "renew": lambda of: ledger.renew(of, START, HOUR),
-        "release": ledger.release,
+        "renew": lambda of: ledger.renew(of, "me", START, HOUR),
+        "release": lambda of: ledger.release(of, "me"),
         "failed": lambda of: fail(ledger, of),
         "gone": lambda of: ledger.gone(of, ""),
         "refused": lambda of: ledger.refused(of, ""),
@@ -260,7 +260,7 @@ def test_claims_follow_the_rule_whatever_happened_before(steps):
             model, day = values
             count += 1
             made = replace(version(count, model, day=day), location=str(count))
-            ledger.note("mlflow", [made], None, None, at)
+            note(ledger, "mlflow", [made], None, None, at)
             rows.append(
                 {"model": model, "made": day, "version": count, "state": "pending", "of": made}
             )
@@ -276,7 +276,7 @@ def test_claims_follow_the_rule_whatever_happened_before(steps):
         elif held:
             settle: dict[str, Callable[[ModelVersion], object]] = {
                 "save": lambda of: ledger.save(of, audited(of), sinks=[], at=START),
-                "release": ledger.release,
+                "release": lambda of: ledger.release(of, "me"),
                 "quarantine": lambda of: fail(ledger, of, times=1),
             }
             settle[step](held["of"])

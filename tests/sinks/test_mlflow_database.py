@@ -13,6 +13,7 @@ from auditor.mlflow_client import connect
 from auditor.render import render
 from auditor.sinks.mlflow import Mlflow
 from auditor.sources.mlflow import Mlflow as Source
+from tests import told
 from tests.render import factory
 from tests.sinks.test_mlflow import about
 
@@ -106,7 +107,7 @@ def test_a_database_that_was_made_again_is_read_and_written_anew(registry, empty
     shutil.copy(empty, registry)
     new = register(uri, "new")
     Mlflow(uri).write(about(new, factory.passing()))
-    assert [seen.version.id.model for seen in Source(uri).changes(None)] == ["new"]
+    assert [seen.version.id.model for seen in told.seen(Source(uri))] == ["new"]
     tags = {row[0] for row in rows(registry) if row[0] == "auditor.verdict"}
     assert tags == {"auditor.verdict"}
 

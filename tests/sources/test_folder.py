@@ -10,6 +10,7 @@ import pytest
 from auditor.errors import GoneError, RefusedError, SourceError, UsageError
 from auditor.records import Role
 from auditor.sources.folder import Folder, files_at, version_at
+from tests import told
 
 
 def put(path: Path, content: bytes = b"weights", at: int | None = None) -> Path:
@@ -21,7 +22,7 @@ def put(path: Path, content: bytes = b"weights", at: int | None = None) -> Path:
 
 
 def listed(source: Folder) -> list[str]:
-    return [str(seen.version.id) for seen in source.changes(None)]
+    return [str(seen.version.id) for seen in told.seen(source)]
 
 
 def test_versions_written_at_one_moment_come_in_natural_order(tmp_path):
@@ -40,23 +41,23 @@ def test_the_version_written_last_is_the_newest_whatever_its_name(tmp_path):
 def test_the_newest_file_dates_a_version(tmp_path):
     put(tmp_path / "m" / "1" / "a.safetensors", at=1000)
     put(tmp_path / "m" / "1" / "deep" / "b.json", at=2000)
-    (seen,) = Folder(tmp_path, settle=0).changes(None)
+    (seen,) = told.seen(Folder(tmp_path, settle=0))
     assert seen.version.created_at.timestamp() == 2000
 
 
 def test_changed_files_make_another_identity(tmp_path):
     file = put(tmp_path / "m" / "1" / "w.safetensors", at=1000)
-    (before,) = Folder(tmp_path, settle=0).changes(None)
+    (before,) = told.seen(Folder(tmp_path, settle=0))
     put(file, b"other", at=2000)
-    (after,) = Folder(tmp_path, settle=0).changes(before.cursor)
+    (after,) = told.seen(Folder(tmp_path, settle=0), "")
     assert after.version.identity != before.version.identity
 
 
 def test_a_copy_that_keeps_old_dates_is_not_missed(tmp_path):
     put(tmp_path / "m" / "2" / "w.safetensors", at=2000)
-    (seen,) = Folder(tmp_path, settle=0).changes(None)
+    assert len(told.seen(Folder(tmp_path, settle=0))) == 1
     put(tmp_path / "m" / "1" / "w.safetensors", at=1000)
-    later = [found.version.id.version for found in Folder(tmp_path, settle=0).changes(seen.cursor)]
+    later = [found.version.id.version for found in told.seen(Folder(tmp_path, settle=0), "")]
     assert "1" in later
 
 
@@ -84,7 +85,7 @@ def test_hidden_names_and_empty_folders_are_no_versions(tmp_path):
     put(tmp_path / "m" / "1" / ".w.safetensors.part")
     put(tmp_path / "m" / "1" / "w.safetensors")
     source = Folder(tmp_path, settle=0)
-    (seen,) = source.changes(None)
+    (seen,) = told.seen(source)
     assert str(seen.version.id) == "folder:m@1"
     assert [file.name for file in source.files(seen.version)] == ["w.safetensors"]
 
@@ -99,7 +100,7 @@ def test_a_link_that_leaves_the_root_is_refused(tmp_path, link):
     if link == "1/folder":
         put(tmp_path / "root" / "m" / "1" / "w.safetensors")
     source = Folder(tmp_path / "root", settle=0)
-    version = next(s.version for s in source.changes(None) if s.version.id.version == "1")
+    version = next(s.version for s in told.seen(source) if s.version.id.version == "1")
     with pytest.raises(RefusedError, match="leads out of"):
         source.files(version)
 
@@ -121,7 +122,7 @@ def test_what_is_no_regular_file_is_left_alone(tmp_path):
     (tmp_path / "m" / "1" / "loop").symlink_to(tmp_path / "m" / "1")
     (tmp_path / "m" / "1" / "broken.safetensors").symlink_to(tmp_path / "m" / "nothing")
     source = Folder(tmp_path, settle=0)
-    (seen,) = source.changes(None)
+    (seen,) = told.seen(source)
     assert [file.name for file in source.files(seen.version)] == ["w.safetensors"]
 
 

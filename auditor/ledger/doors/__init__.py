@@ -1,0 +1,1 @@
+"""What can be asked of a ledger, by subject; `Ledger` is all of them."""

@@ -1,0 +1,95 @@
+"""Audits, and what people decided on them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from auditor.document import Document
+from auditor.ledger import audits, history
+from auditor.ledger.door import Door
+from auditor.ledger.history import Decision
+from auditor.records import ModelVersion, Trend
+
+
+class Auditing(Door):
+    """Audits and decisions."""
+
+    __slots__ = ()
+
+    def save(
+        self,
+        version: ModelVersion,
+        document: Document,
+        *,
+        sinks: Sequence[str],
+        at: datetime,
+        quarantine: str | None = None,
+        owner: str | None = None,
+    ) -> bool:
+        """Keep an audit, queue it for the sinks and settle the version, all or nothing.
+
+        The same document of the same version again adds no audit and no delivery. What was
+        not delivered of the version's older audits is superseded. The version is done; with
+        a reason as `quarantine` it is quarantined, which counts as an attempt, and a
+        quarantined version stays so when the audit is INCOMPLETE. A version the ledger has
+        not met is added. Where `owner` is given and the work is another's by now, nothing is
+        written, and False is returned.
+        """
+        with self._write() as session:
+            return audits.save(
+                session,
+                version,
+                document,
+                sinks=sinks,
+                at=at,
+                quarantine=quarantine,
+                owner=owner,
+            )
+
+    def latest(self, version: ModelVersion) -> Document | None:
+        """The newest audit of a version; None where there is none."""
+        with self._read() as session:
+            return audits.latest(session, version)
+
+    def audit(self, audit_id: str) -> Document | None:
+        """The audit whose document has this id."""
+        with self._read() as session:
+            return audits.by_id(session, audit_id)
+
+    def may_be_baseline(self, version: ModelVersion) -> bool:
+        """Whether a version can be compared with.
+
+        It has an audit, and its newest decision accepts it, or nobody decided and the
+        verdict of its newest audit is neither BLOCK nor INCOMPLETE.
+        """
+        with self._read() as session:
+            return history.may_be_baseline(session, version)
+
+    def previous(self, version: ModelVersion) -> ModelVersion | None:
+        """The newest earlier version of the model that may be a baseline."""
+        with self._read() as session:
+            return history.previous(session, version)
+
+    def same_weights(self, version: ModelVersion, digest: str) -> Document | None:
+        """The newest audit of an earlier version of the model with these weights.
+
+        An audit in which no weight file was read has no weights in common with any.
+        """
+        with self._read() as session:
+            return history.same_weights(session, version, digest)
+
+    def trend(self, version: ModelVersion, limit: int) -> list[Trend]:
+        """The newest `limit` earlier versions of the model with an audit, oldest first."""
+        with self._read() as session:
+            return history.trend(session, version, limit)
+
+    def decide(
+        self, version: ModelVersion, *, accept: bool, by: str, reason: str, at: datetime
+    ) -> None:
+        """Record a person's accept or reject; earlier decisions stay on record."""
+        with self._write() as session:
+            history.decide(session, version, Decision(accept, by, reason, at))
+
+    def decision(self, version: ModelVersion) -> Decision | None:
+        """The newest decision on a version; None where nobody decided."""
+        with self._read() as session:
+            return history.decision(session, version)

@@ -1,0 +1,68 @@
+"""What a service that runs for months remembers: hints, notices, priorities, pauses."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+MOMENT = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Add columns with what they were until now, then the tables."""
+    _add("sources", sa.Column("paused", sa.Boolean(), nullable=False), sa.false())
+    op.add_column("sources", sa.Column("asked_at", MOMENT, nullable=True))
+    _add("sources", sa.Column("troubles", sa.JSON(), nullable=False), "{}")
+    _add("sources", sa.Column("remarks", sa.JSON(), nullable=False), "{}")
+    _add("versions", sa.Column("fresh", sa.Boolean(), nullable=False), sa.false())
+    _add("claims", sa.Column("priority", sa.Integer(), nullable=False), "1")
+    op.add_column("claims", sa.Column("since", MOMENT, nullable=True))
+    make_hints()
+    make_notices()
+
+
+def _add(table: str, column: sa.Column[Any], before: str | sa.ColumnElement[Any]) -> None:
+    """A column that rows already there need a value for; later ones bring their own."""
+    column.server_default = sa.DefaultClause(before)
+    op.add_column(table, column)
+    with op.batch_alter_table(table) as altered:
+        altered.alter_column(column.name, server_default=None)
+
+
+def make_hints() -> None:
+    """Make the table hints."""
+    op.create_table(
+        "hints",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("received_at", MOMENT, nullable=False),
+        sa.Column("done_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_hints"),
+    )
+    op.create_index("ix_hints_done_at", "hints", ["done_at"])
+
+
+def make_notices() -> None:
+    """Make the table notices."""
+    op.create_table(
+        "notices",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("level", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("next_at", MOMENT, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("delivered_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_notices"),
+        sa.UniqueConstraint("key", "target", name="uq_notices_key_target"),
+    )
+    op.create_index("ix_notices_state", "notices", ["state"])

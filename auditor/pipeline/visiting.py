@@ -1,0 +1,192 @@
+"""One version, from the claim to the audit that is saved, whichever way it ends."""
+
+import logging
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+from auditor.baselines import as_baseline, may_be_one
+from auditor.document import Document, document
+from auditor.errors import (
+    AuditorError,
+    GoneError,
+    LedgerError,
+    RefusedError,
+    SourceError,
+    StoppedError,
+)
+from auditor.examining import Chosen, can_stand, repeated
+from auditor.ledger import Claim
+from auditor.pipeline.heartbeat import LEASE, beating
+from auditor.pipeline.parts import App, Outcome
+from auditor.records import ModelVersion, Reading
+from auditor.weights.choosing import stated_digest
+
+log = logging.getLogger(__name__)
+
+PAUSE = timedelta(minutes=1)  # doubled after every attempt
+MAX_ATTEMPTS = 3
+MAX_LOST = 5  # processes a version may take with it before it is given up
+TREND = 12  # earlier versions a report shows
+
+
+class _KnownError(Exception):
+    """The weights were audited before: they need not be measured."""
+
+    def __init__(self, audit: Document) -> None:
+        super().__init__(audit["id"])
+        self.audit = audit
+
+
+def claim(app: App) -> Claim | None:
+    """The next version to examine; those of sources no longer configured wait."""
+    sources = list(app.sources)
+    return app.ledger.claim(app.clock(), lease=LEASE, owner=app.owner, sources=sources)
+
+
+def visit(claim: Claim, app: App, outcome: Outcome) -> None:
+    """Examine one version and save the outcome, whichever it is."""
+    version = claim.version
+    if claim.lost > MAX_LOST:
+        reason = f"the process that examined it died {claim.lost} times, out of memory perhaps"
+        _quarantine(version, reason, app, outcome)
+        return
+    try:
+        with beating(version, app):
+            audit = examine(version, app)
+    except AuditorError as error:
+        _troubled(claim, error, app, outcome)
+    except Exception as error:  # a bug ends this version's audit, not the run
+        log.exception("%s: a bug", version.id, extra={"event": "audit.crashed"})
+        reason = f"an error in auditor itself, {type(error).__name__}: {error}; please report it"
+        _failed(claim, reason, app, outcome)
+    except BaseException:
+        app.ledger.release(version, app.owner)  # interrupted: nothing is the version's fault
+        raise
+    else:
+        if _save(version, audit, app, outcome):
+            log.info("%s: %s", version.id, audit["verdict"], extra=_about(audit, "audit.done"))
+
+
+def examine(version: ModelVersion, app: App) -> Document:
+    """Read, measure, compare and judge a version, or repeat the audit of the same weights.
+
+    Where its source states what its weights are, the same ones are not even opened again.
+    """
+    files = app.sources[version.id.source].files(version)
+    examiner, trend = app.examiner, app.ledger.trend(version, TREND)
+
+    def standing(digest: str) -> Document | None:
+        earlier = app.ledger.same_weights(version, digest)
+        return earlier if earlier and can_stand(earlier, version, examiner) else None
+
+    def must_be_new(reading: Reading) -> None:
+        if (earlier := standing(reading.digest)) is not None:
+            raise _KnownError(earlier)
+
+    try:
+        earlier = standing(stated_digest(files))
+        if earlier is None:
+            chosen = choose(version, app)
+            return document(examiner.examine(version, files, chosen, trend, must_be_new))
+    except _KnownError as known:
+        earlier = known.audit
+    return repeated(earlier, version, trend, app.clock())
+
+
+def choose(version: ModelVersion, app: App) -> Chosen | None:
+    """The first configured baseline that exists, is earlier and may be one; else None."""
+    source = app.sources[version.id.source]
+    for selector in app.selectors:
+        if selector == "previous":
+            found = app.ledger.previous(version)
+        else:
+            found = source.resolve(selector, version)
+        if found and found.created_at < version.created_at:
+            chosen = as_baseline(found, partial(source.files, found), app.ledger)
+            if may_be_one(chosen, app.ledger):
+                return chosen
+    return None
+
+
+def _troubled(claim: Claim, error: AuditorError, app: App, outcome: Outcome) -> None:
+    """What a failure means for the version."""
+    if isinstance(error, StoppedError):
+        app.ledger.release(claim.version, app.owner)
+    elif isinstance(error, GoneError | RefusedError):
+        _settle(claim.version, error, app, outcome)
+    elif isinstance(error, LedgerError):  # this machine's fault, not the version's
+        with suppress(LedgerError):
+            app.ledger.release(claim.version, app.owner)
+        raise error
+    else:
+        _failed(claim, str(error), app, outcome)
+
+
+def _settle(version: ModelVersion, error: SourceError, app: App, outcome: Outcome) -> None:
+    """A version that is gone or refused is not tried again."""
+    if isinstance(error, GoneError):
+        app.ledger.gone(version, str(error))
+        log.info("%s: %s", version.id, error, extra={"event": "version.gone"})
+        return
+    app.ledger.refused(version, str(error))
+    outcome.refused.append((version, str(error)))
+    log.warning("%s: %s", version.id, error, extra={"event": "version.refused"})
+
+
+def _failed(claim: Claim, reason: str, app: App, outcome: Outcome) -> None:
+    """One attempt failed: tried again later, or given up after the last."""
+    version = claim.version
+    log.warning("%s: %s", version.id, reason, extra={"event": "audit.failed"})
+    if claim.attempts + 1 >= MAX_ATTEMPTS:
+        _quarantine(version, reason, app, outcome)
+        return
+    app.ledger.failed(
+        version, app.owner, reason, app.clock(), max_attempts=MAX_ATTEMPTS, pause=PAUSE
+    )
+    outcome.attempts.append((version, reason))
+
+
+def _quarantine(version: ModelVersion, reason: str, app: App, outcome: Outcome) -> None:
+    """Not tried again by itself; its INCOMPLETE audit says why."""
+    log.warning("%s: %s", version.id, reason, extra={"event": "version.quarantined"})
+    audit = document(app.examiner.unexamined(version, reason))
+    _save(version, audit, app, outcome, quarantine=reason)
+    outcome.quarantined.append((version, reason))
+
+
+def _save(
+    version: ModelVersion,
+    audit: Document,
+    app: App,
+    outcome: Outcome,
+    quarantine: str | None = None,
+) -> bool:
+    """Keep an audit; False where the version was given to another process in the meantime."""
+    sinks, at = list(app.sinks), app.clock()
+    saved = app.ledger.save(
+        version, audit, sinks=sinks, at=at, quarantine=quarantine, owner=app.owner
+    )
+    if saved:
+        outcome.audited.append(audit)
+    else:
+        log.warning(
+            "%s: examined by another process too, whose audit counts",
+            version.id,
+            extra={"event": "audit.lost"},
+        )
+    return saved
+
+
+def _about(audit: Document, event: str) -> dict[str, object]:
+    """What a log line says of an audit besides its text."""
+    model = audit["model"]
+    return {
+        "event": event,
+        "audit": audit["id"],
+        "source": model["source"],
+        "model": model["name"],
+        "version": model["version"],
+        "verdict": audit["verdict"],
+        "seconds": audit["timing"]["seconds"],
+    }
