@@ -170,8 +170,8 @@ def test_a_value_from_the_environment_is_never_repeated(write):
         ),
         ("limits:\n  memry: 1", "4: limits.memry: no such setting here; did you mean memory?"),
         (
-            "server: {}",
-            "3: server: no such setting here (there are: analysis, baseline, data, ledger,",
+            "pond: {}",
+            "3: pond: no such setting here (there are: analysis, baseline, data, keep, ledger,",
         ),
         ("limits:\n  memory: 8XB", "4: limits.memory: found '8XB': expected a size such as 8GiB"),
         ("limits:\n  memory: 0", "4: limits.memory: found 0: expected a size"),

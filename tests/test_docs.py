@@ -20,6 +20,7 @@ from auditor.cli import app
 from auditor.cli.auditing import FailOn, exit_code
 from auditor.config import Config, Limits
 from auditor.config.options import Options
+from auditor.config.service import Server
 from auditor.config.units import size
 from auditor.plugins import Room
 from auditor.policies import load_policy
@@ -148,6 +149,7 @@ def test_the_reference_lists_every_key_and_no_other():
     keys = {
         *Config.model_fields,
         *(f"limits.{key}" for key in Limits.model_fields),
+        *(f"server.{key}" for key in Server.model_fields),
         *(f"analysis.{key}" for key in Options.model_fields),
     }
     assert rows(section(CONFIGURATION, "Keys")).keys() == keys

@@ -22,7 +22,8 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     {"measuring", "memory", "examining", "baselines", "pipeline", "planning", "wall"}
     | {"fetching"},
     {"app", "refs", "single", "given", "api", "comparing", "tables", "transforming"}
-    | {"backfilling", "deciding", "reports"},
+    | {"backfilling", "deciding", "reports", "logs"},
+    {"service", "web", "telling", "status"},
     {"cli", "demo", "doctor", "__main__"},
 ]
 PURE = {

@@ -16,7 +16,9 @@ from auditor.plugins.settings import history
 POND = '''
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 from auditor.errors import ConfigError
+from auditor.records import Rhythm
 
 @dataclass(frozen=True, slots=True)
 class DeepPond:
@@ -24,6 +26,8 @@ class DeepPond:
 
     With more words.
     """
+
+    usual: ClassVar[Rhythm] = Rhythm(every=60)
 
     root: Path
     depth: int = 3

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.config.models import Config, Plugin, shared
+from auditor.config.rhythms import taken
 from auditor.errors import ConfigError
-from auditor.plugins import Room, build
+from auditor.plugins import Room, build, plugin
+from auditor.records import Rhythm
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class Parts:
 
     sources: tuple[Any, ...]
     sinks: tuple[Any, ...]
+    rhythms: Mapping[str, Rhythm]  # when each source is looked at, by its name
 
 
 def parts(config: Config) -> Parts:
@@ -35,11 +38,29 @@ def parts(config: Config) -> Parts:
         for each name that two sources or two sinks share.
     """
     sinks = [_addressed(sink, config.sources) for sink in config.sinks]
-    sources, wrong = _built("sources", config.sources, {"cache": config.data / "files"})
+    plain, rhythms, early = _rhythms(config.sources)
+    sources, wrong = _built("sources", plain, {"cache": config.data / "files"})
     targets, also = _built("sinks", sinks, {"folder": config.reports})
-    if problems := dict.fromkeys([*wrong, *also]):  # a default sink repeats its source's problem
+    # a default sink repeats its source's problem
+    if problems := dict.fromkeys([*early, *wrong, *also]):
         raise ConfigError("\n".join(problems))
-    return Parts(tuple(sources.values()), tuple(targets.values()))
+    named = dict(zip(sources, rhythms, strict=True))
+    return Parts(tuple(sources.values()), tuple(targets.values()), named)
+
+
+def _rhythms(sources: Sequence[Plugin]) -> tuple[list[Plugin], list[Rhythm], list[str]]:
+    """The sources without what says when they are looked at; that; and what is wrong with it."""
+    plain, rhythms, wrong = [], [], []
+    for one in sources:
+        try:
+            kind: Any = plugin("sources", one.kind, one.place)
+            rest, rhythm = taken(one.settings, kind.usual, one.place)
+        except ConfigError as error:
+            wrong.append(str(error))
+            continue
+        plain.append(replace(one, settings=rest))
+        rhythms.append(rhythm)
+    return plain, rhythms, wrong
 
 
 def _addressed(sink: Plugin, sources: Sequence[Plugin]) -> Plugin:
@@ -57,14 +78,14 @@ def _built(
     """Those that could be built, by name, and what is wrong with the others."""
     built: dict[str, Any] = {}
     wrong: list[str] = []
-    for plugin in wanted:
+    for one in wanted:
         try:
-            part = build(room, plugin.kind, plugin.settings, defaults=defaults, place=plugin.place)
+            part = build(room, one.kind, one.settings, defaults=defaults, place=one.place)
         except ConfigError as error:
             wrong.append(str(error))
             continue
         if part.name in built:
             twice = f"two {room} are named {part.name}; give each a name of its own with name:"
-            wrong.append(plugin.place.problem(twice))
+            wrong.append(one.place.problem(twice))
         built[part.name] = part
     return built, wrong

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from auditor.config.models import Config, Plugin
+from auditor.config.rhythms import SCHEMA as RHYTHM
 from auditor.config.text import read
 from auditor.errors import ConfigError
 from auditor.plugins import Place, Room, describe
@@ -56,7 +57,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
 def schema() -> dict[str, Any]:
     """JSON Schema of a configuration file, with every kind of source and sink there is."""
     whole = Config.model_json_schema()
-    whole["properties"]["sources"]["items"] = describe("sources")
+    whole["properties"]["sources"]["items"] = describe("sources", more=RHYTHM)
     whole["properties"]["sinks"]["items"] = describe("sinks", given=("uri",))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
 

@@ -17,7 +17,8 @@ from pydantic import (
 
 from auditor.config.options import Options
 from auditor.config.section import Section
-from auditor.config.units import duration, size
+from auditor.config.service import Server, Size, Target
+from auditor.config.units import duration
 from auditor.plugins.building import Room, kinds
 from auditor.plugins.place import Place, unknown
 from auditor.plugins.settings import from_folder, located
@@ -126,7 +127,11 @@ Wall = Annotated[
     BeforeValidator(_or_auto(duration)),
     WithJsonSchema({"anyOf": [AUTO, {"type": "string"}]}),
 ]
-Size = Annotated[int, BeforeValidator(size), WithJsonSchema({"type": ["integer", "string"]})]
+Keep = Annotated[
+    Literal["forever"] | float,
+    BeforeValidator(lambda value: value if value == "forever" else duration(value)),
+    WithJsonSchema({"type": "string"}),
+]
 Folder = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
 Selector = Annotated[str, BeforeValidator(_selector)]
 
@@ -149,6 +154,10 @@ class Limits(Section):
     )
     workers: Workers = Field(
         default="auto", description="Layers measured at once: auto, or a number."
+    )
+    audits: Workers = Field(
+        default="auto",
+        description="Versions examined at once: auto, by cores and memory, or a number.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto",
@@ -202,3 +211,12 @@ class Config(Section):
         default=Options(), description="What is measured of every layer, and how."
     )
     limits: Limits = Field(default=Limits(), description=str(Limits.__doc__))
+    server: Server = Field(default=Server(), description=str(Server.__doc__))
+    notify: tuple[Target, ...] = Field(
+        default=(), description="Who is told when something changes."
+    )
+    keep: Keep = Field(
+        default="forever",
+        description="How long audits that a newer one of their version replaced, and what was "
+        "delivered, are kept: such as 90d, or forever.",
+    )

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from auditor.document import Document
-from auditor.ledger.models import AuditRow, DecisionRow, VersionRow, earlier, newest_first
+from auditor.ledger.models import AuditRow, DecisionRow, VersionRow
+from auditor.ledger.order import earlier, newest_first
 from auditor.ledger.work import claim_row
 from auditor.records import ModelVersion, Trend, Verdict
 

@@ -1,8 +1,4 @@
-"""The tables. `migrations` makes them; a test holds the two together.
-
-`ModelVersion.created_at`, then the version as people count (9 before 10), then the identity
-put the versions of a model in their one order: see `position`.
-"""
+"""The tables. `migrations` makes them; a test holds the two together."""
 
 import re
 from collections.abc import Mapping
@@ -10,24 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    ColumnElement,
-    ForeignKey,
-    Index,
-    MetaData,
-    UniqueConstraint,
-    and_,
-    tuple_,
-)
-from sqlalchemy.orm import (
-    DeclarativeBase,
-    InstrumentedAttribute,
-    Mapped,
-    mapped_column,
-    relationship,
-)
-from sqlalchemy.orm.util import AliasedClass
+from sqlalchemy import JSON, ForeignKey, Index, MetaData, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from auditor.ledger.columns import AnyText, Utc
 from auditor.records import ModelVersion, Priority, VersionId
@@ -277,9 +257,6 @@ class NoticeRow(Base):
     __table_args__ = (UniqueConstraint("key", "target"),)
 
 
-Versions = type[VersionRow] | AliasedClass[VersionRow]
-
-
 def natural(version: str) -> str:
     """A spelling of a version that sorts as text as people count: 9 before 10.
 
@@ -289,32 +266,3 @@ def natural(version: str) -> str:
     ['9', '10', 'v2']
     """
     return re.sub(r"[0-9]+", lambda digits: digits.group().zfill(20), version)
-
-
-def position(versions: Versions) -> tuple[InstrumentedAttribute[Any], ...]:
-    """The columns that put the versions of a model in order."""
-    return versions.created_at, versions.natural, versions.identity
-
-
-def oldest_first() -> tuple[ColumnElement[Any], ...]:
-    """Sort versions by `position`."""
-    return tuple(column.asc() for column in position(VersionRow))
-
-
-def newest_first() -> tuple[ColumnElement[Any], ...]:
-    """Sort versions by `position`, backwards."""
-    return tuple(column.desc() for column in position(VersionRow))
-
-
-def position_of(version: ModelVersion) -> tuple[datetime, str, str]:
-    """The same as `position`, of a record."""
-    return version.created_at, natural(version.id.version), version.identity
-
-
-def earlier(versions: Versions, than: ModelVersion) -> ColumnElement[bool]:
-    """Whether a row is a version of the same model made before `than`."""
-    return and_(
-        versions.source == than.id.source,
-        versions.model == than.id.model,
-        tuple_(*position(versions)) < position_of(than),
-    )

@@ -9,15 +9,8 @@ from datetime import datetime
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from auditor.ledger.models import (
-    AuditRow,
-    ClaimRow,
-    SourceRow,
-    State,
-    VersionRow,
-    oldest_first,
-    position_of,
-)
+from auditor.ledger.models import AuditRow, ClaimRow, SourceRow, State, VersionRow
+from auditor.ledger.order import oldest_first, position_of
 from auditor.ledger.watching import source_row
 from auditor.ledger.work import hurry, settle, version_row
 from auditor.records import Gone, ModelVersion, Priority, Renamed, Trouble

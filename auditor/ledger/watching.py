@@ -8,13 +8,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from auditor.ledger.models import (
-    ClaimRow,
-    SourceRow,
-    State,
-    VersionRow,
-    newest_first,
-)
+from auditor.ledger.models import ClaimRow, SourceRow, State, VersionRow
+from auditor.ledger.order import newest_first
 from auditor.records import ModelVersion, Priority
 
 

@@ -10,15 +10,8 @@ from sqlalchemy import ColumnElement, CursorResult, and_, case, exists, or_, sel
 from sqlalchemy.orm import Session, aliased
 
 from auditor.errors import UsageError
-from auditor.ledger.models import (
-    OPEN,
-    ClaimRow,
-    State,
-    VersionRow,
-    earlier,
-    oldest_first,
-    position,
-)
+from auditor.ledger.models import OPEN, ClaimRow, State, VersionRow
+from auditor.ledger.order import earlier, oldest_first, position
 from auditor.records import ModelVersion, Priority
 
 MOST_DOUBLINGS = 20  # a pause stops growing long before a date overflows

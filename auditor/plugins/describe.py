@@ -12,7 +12,9 @@ from auditor.plugins.settings import SECRET
 HISTORY = {"anyOf": [{"type": "integer", "minimum": 0}, {"enum": ["none", "all"]}], "default": 1}
 
 
-def describe(room: Room, *, given: Sequence[str] = ()) -> dict[str, Any]:
+def describe(
+    room: Room, *, given: Sequence[str] = (), more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """JSON Schema of one entry under ``sources:`` or ``sinks:``, any kind.
 
     Parameters
@@ -21,14 +23,16 @@ def describe(room: Room, *, given: Sequence[str] = ()) -> dict[str, Any]:
         Which of the two.
     given
         Settings the installation fills in where they are left out, so never required.
+    more
+        Settings that every kind has besides its own.
     """
-    return {"oneOf": [_kind(room, kind, given) for kind in kinds(room)]}
+    return {"oneOf": [_kind(room, kind, given, more or {}) for kind in kinds(room)]}
 
 
-def _kind(room: Room, kind: str, given: Sequence[str]) -> dict[str, Any]:
+def _kind(room: Room, kind: str, given: Sequence[str], more: Mapping[str, Any]) -> dict[str, Any]:
     found = plugin(room, kind)
     whole = TypeAdapter(found).json_schema(mode="validation")
-    properties: dict[str, Any] = {"kind": {"const": kind}}
+    properties: dict[str, Any] = {"kind": {"const": kind}, **more}
     for field in fields(found):
         properties |= _setting(field.name, whole["properties"][field.name])
     required = [name for name in whole.get("required", ()) if name not in given]

@@ -1,0 +1,68 @@
+"""What ``auditor serve`` is told: where it listens, whom it tells, how long it keeps audits."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from auditor.config.section import Section
+from auditor.config.units import duration, size
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _clock(value: object) -> str:
+    hours, _, minutes = str(value).partition(":")
+    fits = len(minutes) == 2 and (hours + minutes).isdigit() and (hours + minutes).isascii()
+    if not fits or int(hours) > 23 or int(minutes) > 59:
+        raise ValueError(f"found {value!r}: expected a time of the day such as 08:00, in quotes")
+    return f"{int(hours):02}:{minutes}"
+
+
+Size = Annotated[int, BeforeValidator(size), WithJsonSchema({"type": ["integer", "string"]})]
+Duration = Annotated[float, BeforeValidator(duration), WithJsonSchema({"type": "string"})]
+Clock = Annotated[str, BeforeValidator(_clock), WithJsonSchema({"type": "string"})]
+
+
+class Server(Section):
+    """Where ``auditor serve`` listens, and who may ask it."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address it listens on.")
+    port: int = Field(default=8765, ge=0, le=65535, description="Port; 0 takes a free one.")
+    tokens: Path | None = Field(
+        default=None,
+        description="File of those who may ask it, made by `auditor token add`; required where "
+        "`host` is not this machine alone.",
+    )
+    url: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="Address people reach it at, for links in messages.",
+    )
+    max_body: Size = Field(
+        default=1 << 20, description="Bytes a request may have; a webhook has a few thousand."
+    )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others than this machine can reach it."""
+        return self.host not in LOOPBACK
+
+
+class Target(Section):
+    """People who are told when something changes."""
+
+    name: str = Field(min_length=1, description="What it goes by in logs and the ledger.")
+    url: str | None = Field(
+        default=None, description="Where to, as apprise has it: slack://…, msteams://…, mailto://…"
+    )
+    url_file: Path | None = Field(default=None, description="File whose text is the url.")
+    models: tuple[str, ...] = Field(
+        default=("*",), description="Patterns of the models it is told of; `!` leaves out."
+    )
+    least: Literal["info", "warning", "failure"] = Field(
+        default="info", description="The mildest it is told of."
+    )
+    digest: Clock | None = Field(
+        default=None, description="Time of the day, UTC, of a summary, where anything happened."
+    )
