@@ -4,6 +4,7 @@
   + ConfigError     config.yaml or a policy is wrong: the program ends before any work
   + UsageError      what was asked for is not there: a path, a REF, a model, a version
   + SourceError     a registry did not answer as it should: looked at again next sweep
+    - UnreachableError  the place did not answer: waited for, and no attempt of a version's
     - GoneError     the version was deleted at its source: recorded, never tried again
     - RefusedError  the version lies where this installation may not fetch from
   + WeightsError    a weight file cannot be parsed: the audit ends INCOMPLETE and says why
@@ -33,6 +34,10 @@ class UsageError(AuditorError):
 
 class SourceError(AuditorError):
     """A model registry failed or answered nonsense."""
+
+
+class UnreachableError(SourceError):
+    """A place did not answer, which is no version's fault."""
 
 
 class GoneError(SourceError):

@@ -3,8 +3,10 @@
 import json
 import os
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +15,15 @@ from auditor.app import assemble
 from auditor.audit import measure
 from auditor.backfilling import backfill
 from auditor.config import load
-from auditor.errors import LedgerError, SinkError, UsageError
+from auditor.errors import LedgerError, SinkError, UnreachableError, UsageError
 from auditor.ledger import Told
 from auditor.measuring import station
 from auditor.memory import files
 from auditor.pipeline import App, Outcome, heartbeat, once, sweep, visiting
 from auditor.pipeline.heartbeat import beating
 from auditor.pipeline.visiting import MAX_ATTEMPTS
+from auditor.records import ModelVersion, SourceFile
+from auditor.sources import Source
 from auditor.wall.process import here
 from auditor.weights import tensors
 from auditor.weights.tensors import decode
@@ -129,6 +133,47 @@ def test_a_version_without_weights_is_tried_again_and_then_quarantined_with_an_a
     assert verdicts(last) == {"1": "INCOMPLETE", "2": "PASS"}
     assert "no weight file" in last.audited[0]["reason"]
     assert last.exit_code == 3
+
+
+@dataclass(frozen=True)
+class Away:
+    """A source whose files cannot be reached until somebody puts the cable back."""
+
+    source: Source
+    cable: list[str]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.source, name)
+
+    def files(self, version: ModelVersion) -> Sequence[SourceFile]:
+        if not self.cable:
+            raise UnreachableError("nobody answers")
+        return self.source.files(version)
+
+
+def test_a_place_that_is_away_is_waited_for_and_costs_no_attempt(root):
+    write(root / "models/net/1", weights(), day=1)
+    with assemble(load(models.config(root)), execute=here) as plain:
+        away: Any = Away(plain.sources["folder"], cable=[])
+        app = replace(plain, sources={"folder": away})
+        for hours in (0, 1, 2, 24, 48, 71):
+            assert [reason for _, reason in once(in_hours(app, hours)).attempts] == [
+                "nobody answers"
+            ]
+        assert [problem.attempts for problem in app.ledger.problems()] == [0]
+        away.cable.append("a cable")
+        assert verdicts(once(in_hours(app, 72))) == {"1": "PASS"}
+
+
+def test_a_place_that_stays_away_does_not_hold_up_later_versions_for_ever(root):
+    write(root / "models/net/1", weights(), day=1)
+    with assemble(load(models.config(root)), execute=here) as plain:
+        away: Any = Away(plain.sources["folder"], cable=[])
+        app = replace(plain, sources={"folder": away})
+        once(app)
+        outcome = once(in_hours(app, 24 * 4))
+    assert verdicts(outcome) == {"1": "INCOMPLETE"}
+    assert "nobody answers; tried for 4 days" in outcome.quarantined[0][1]
 
 
 def test_an_unreachable_source_does_not_hide_the_others_and_is_exit_code_2(root):

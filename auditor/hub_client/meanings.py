@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from auditor.errors import GoneError, RefusedError, SourceError
+from auditor.errors import GoneError, RefusedError, SourceError, UnreachableError
 
 Response = Any  # httpx.Response, or that of the library which replaces it
 
@@ -12,7 +12,7 @@ DISABLED = "Access to this resource is disabled."
 BAD_TOKEN = "Invalid credentials"  # noqa: S105 - how the Hub's own sentence begins
 
 
-class Unanswered(SourceError):
+class Unanswered(UnreachableError):
     """The Hub did not answer as it should this time; asked again after `wait` seconds."""
 
     def __init__(self, message: str, wait: float = 0.0) -> None:

@@ -132,6 +132,7 @@ class ClaimRow(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     lost: Mapped[int] = mapped_column(default=0)  # leases that ran out: the owner died
     next_at: Mapped[datetime | None]
+    waits_since: Mapped[datetime | None]  # for what is nobody's fault: a place that is away
     reason: Mapped[str | None]
 
     version: Mapped[VersionRow] = relationship()

@@ -14,6 +14,7 @@ from auditor.ledger.models import OPEN, ClaimRow, State, VersionRow
 from auditor.ledger.order import earlier, oldest_first, position
 from auditor.records import ModelVersion, Priority
 
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=15)
 MOST_DOUBLINGS = 20  # a pause stops growing long before a date overflows
 
 
@@ -25,6 +26,11 @@ class Claim:
     attempts: int  # that failed before this one
     source: str
     lost: int = 0  # earlier leases that ran out because their owner died
+    waits_since: datetime | None = None  # for a place that is away; None: it does not
+
+    def waited(self, at: datetime) -> timedelta:
+        """How long it has waited for its place so far."""
+        return max(at - (self.waits_since or at), timedelta(0))
 
 
 class Problem(NamedTuple):
@@ -52,6 +58,7 @@ def claim(
                 attempts=before.attempts,
                 source=version.source,
                 lost=before.lost + (before.state == State.RUNNING),
+                waits_since=before.waits_since,
             )
         session.expire_all()  # somebody else was quicker: look again
     return None
@@ -72,7 +79,7 @@ def release(session: Session, version: ModelVersion, owner: str) -> None:
     """Give a claim back."""
     row = claim_row(session, version)
     if is_held(row, owner):
-        settle(row, State.PENDING, row.reason)
+        _let_go(row)
 
 
 def is_held(row: ClaimRow, owner: str) -> bool:
@@ -132,7 +139,7 @@ def release_owner(session: Session, owner: str) -> int:
     rows = session.scalars(held).all()
     for row in rows:
         row.lost += 1
-        settle(row, State.PENDING, row.reason)
+        _let_go(row)
     return len(rows)
 
 
@@ -158,6 +165,20 @@ def failed(  # noqa: PLR0913 - all that is known of a failure
     return quarantined
 
 
+def postpone(
+    session: Session, version: ModelVersion, owner: str, reason: str, at: datetime
+) -> None:
+    """Let a version wait for what is not its fault."""
+    row = claim_row(session, version)
+    if not is_held(row, owner):
+        return
+    began = row.waits_since or at
+    waited = max(at - began, timedelta(0))
+    settle(row, State.PENDING, reason)
+    row.waits_since = began
+    row.next_at = at + min(max(waited / 4, SHORTEST_WAIT), LONGEST_WAIT)
+
+
 def end(session: Session, version: ModelVersion, state: State, reason: str) -> None:
     """Put a version where nobody tries it again by itself."""
     settle(claim_row(session, version), state, reason)
@@ -167,7 +188,14 @@ def settle(row: ClaimRow, state: State, reason: str | None) -> None:
     """Nobody holds the version any more; it is in `state`."""
     row.state = state
     row.reason = reason
-    row.owner = row.lease_until = row.next_at = row.since = None
+    row.owner = row.lease_until = row.next_at = row.since = row.waits_since = None
+
+
+def _let_go(row: ClaimRow) -> None:
+    """Nobody holds the version any more, and nothing was learnt of it."""
+    waits_since = row.waits_since
+    settle(row, State.PENDING, row.reason)
+    row.waits_since = waits_since
 
 
 def doublings(times: int) -> int:
@@ -184,7 +212,7 @@ def states(session: Session) -> dict[str, int]:
 def problems(session: Session) -> list[Problem]:
     """Versions that failed, are gone or were refused, oldest first."""
     troubled = (State.QUARANTINED, State.GONE, State.REFUSED)
-    failing = and_(ClaimRow.state.in_(OPEN), ClaimRow.attempts > 0)
+    failing = and_(ClaimRow.state.in_(OPEN), ClaimRow.reason.is_not(None))
     query = (
         select(VersionRow, ClaimRow)
         .join(ClaimRow)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import RequestException, Timeout
 
-from auditor.errors import AuditorError, SourceError
+from auditor.errors import AuditorError, SourceError, UnreachableError
 
 T = TypeVar("T")
 Client = Any  # mlflow.MlflowClient, which carries no types
@@ -90,7 +90,8 @@ def translated(uri: str, doing: str, *, to: type[AuditorError] = SourceError) ->
     try:
         yield
     except _foreign() as error:
-        raise to(_sentence(uri, doing, error)) from error
+        kind = UnreachableError if to is SourceError and _unanswered(error) else to
+        raise kind(_sentence(uri, doing, error)) from error
 
 
 def existing(ask: Callable[..., T], *what: str) -> T | None:

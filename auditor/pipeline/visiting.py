@@ -14,6 +14,7 @@ from auditor.errors import (
     RefusedError,
     SourceError,
     StoppedError,
+    UnreachableError,
 )
 from auditor.examining import Chosen, can_stand, repeated
 from auditor.ledger import Claim
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 PAUSE = timedelta(minutes=1)  # doubled after every attempt
 MAX_ATTEMPTS = 3
+PATIENCE = timedelta(days=3)  # with a place that does not answer: a long weekend
 MAX_LOST = 5  # processes a version may take with it before it is given up
 TREND = 12  # earlier versions a report shows
 
@@ -115,6 +117,8 @@ def _troubled(claim: Claim, error: AuditorError, app: App, outcome: Outcome) -> 
         app.ledger.release(claim.version, app.owner)
     elif isinstance(error, GoneError | RefusedError):
         _settle(claim.version, error, app, outcome)
+    elif isinstance(error, UnreachableError):
+        _postponed(claim, str(error), app, outcome)
     elif isinstance(error, LedgerError):  # this machine's fault, not the version's
         with suppress(LedgerError):
             app.ledger.release(claim.version, app.owner)
@@ -132,6 +136,17 @@ def _settle(version: ModelVersion, error: SourceError, app: App, outcome: Outcom
     app.ledger.refused(version, str(error))
     outcome.refused.append((version, str(error)))
     log.warning("%s: %s", version.id, error, extra={"event": "version.refused"})
+
+
+def _postponed(claim: Claim, reason: str, app: App, outcome: Outcome) -> None:
+    """Its place is away: waited for, but not for ever, since later versions wait with it."""
+    version, waited = claim.version, claim.waited(app.clock())
+    if waited > PATIENCE:
+        _quarantine(version, f"{reason}; tried for {waited.days} days", app, outcome)
+        return
+    log.warning("%s: %s", version.id, reason, extra={"event": "audit.postponed"})
+    app.ledger.postpone(version, app.owner, reason, app.clock())
+    outcome.attempts.append((version, reason))
 
 
 def _failed(claim: Claim, reason: str, app: App, outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from auditor.errors import AuditorError, SourceError, UsageError, WeightsError
+from auditor.errors import AuditorError, SourceError, UnreachableError, UsageError, WeightsError
 from auditor.records import (
     Comparison,
     FloatArray,
@@ -181,6 +181,7 @@ PAIRED = TypeAdapter(Paired)
 MODULES = TypeAdapter(dict[str, Module])
 ERRORS: Mapping[str, type[AuditorError]] = {  # that a job, or opening a file, may come to
     "SourceError": SourceError,
+    "UnreachableError": UnreachableError,
     "UsageError": UsageError,
     "WeightsError": WeightsError,
 }

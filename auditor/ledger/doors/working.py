@@ -83,6 +83,15 @@ class Working(Door):
                 session, version, owner, reason, at, max_attempts=max_attempts, pause=pause
             )
 
+    def postpone(self, version: ModelVersion, owner: str, reason: str, at: datetime) -> None:
+        """Let a version wait for what is not its fault, such as a place that is away.
+
+        No attempt is counted. It waits a quarter of what it has waited so far, from one
+        minute to fifteen.
+        """
+        with self._write() as session:
+            work.postpone(session, version, owner, reason, at)
+
     def gone(self, version: ModelVersion, reason: str) -> None:
         """The version was deleted at its source: never tried again."""
         with self._write() as session:

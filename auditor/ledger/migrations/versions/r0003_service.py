@@ -20,6 +20,7 @@ def upgrade() -> None:
     _add("versions", sa.Column("fresh", sa.Boolean(), nullable=False), sa.false())
     _add("claims", sa.Column("priority", sa.Integer(), nullable=False), "1")
     op.add_column("claims", sa.Column("since", MOMENT, nullable=True))
+    op.add_column("claims", sa.Column("waits_since", MOMENT, nullable=True))
     make_hints()
     make_notices()
 
