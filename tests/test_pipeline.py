@@ -162,7 +162,9 @@ def test_a_place_that_is_away_is_waited_for_and_costs_no_attempt(root):
             ]
         assert [problem.attempts for problem in app.ledger.problems()] == [0]
         away.cable.append("a cable")
-        assert verdicts(once(in_hours(app, 72))) == {"1": "PASS"}
+        assert once(in_hours(app, 71)).audited == []  # its pause is not over
+        app.ledger.unreachable("folder", "nobody answers", app.clock())
+        assert verdicts(once(in_hours(app, 71))) == {"1": "PASS"}  # it is back, and known to be
 
 
 def test_a_place_that_stays_away_does_not_hold_up_later_versions_for_ever(root):

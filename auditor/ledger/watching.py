@@ -5,10 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from auditor.ledger.models import ClaimRow, SourceRow, State, VersionRow
+from auditor.ledger.models import (
+    ClaimRow,
+    DeliveryRow,
+    DeliveryState,
+    SourceRow,
+    State,
+    VersionRow,
+)
 from auditor.ledger.order import newest_first
 from auditor.records import ModelVersion, Priority
 
@@ -39,8 +46,21 @@ def reached(
     row = source_row(session, source)
     row.cursor = row.cursor if cursor is None else cursor
     row.remarks = row.remarks if remarks is None else dict(remarks)
+    if row.last_error is not None:
+        _is_back(session, source, at)
     row.last_success = at
     row.last_error = None
+
+
+def _is_back(session: Session, source: str, at: datetime) -> None:
+    """What waited for a source, to be read from or written to, need not wait longer."""
+    of_source = select(VersionRow.id).where(VersionRow.source == source)
+    waits = (ClaimRow.state == State.PENDING, ClaimRow.waits_since.is_not(None))
+    versions = update(ClaimRow).where(ClaimRow.version_id.in_(of_source), *waits)
+    session.execute(versions.values(next_at=None))
+    failed = (DeliveryRow.state == DeliveryState.PENDING, DeliveryRow.attempts > 0)
+    deliveries = update(DeliveryRow).where(DeliveryRow.sink == source, *failed)
+    session.execute(deliveries.values(next_at=at))
 
 
 def unreachable(session: Session, source: str, error: str, at: datetime) -> None:

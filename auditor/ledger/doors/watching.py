@@ -36,7 +36,8 @@ class Watching(Door):
 
         Of a model not announced before only the `history` newest in `told.seen` wait (None:
         all, 0: none), the older ones become history. Later announcements always wait. A
-        version announced again changes nothing, unless it was gone and is back.
+        version announced again changes nothing, unless it was gone and is back. What waited for
+        a source that could not be reached, versions and deliveries, is due again.
         """
         with self._write() as session:
             pending = noting.note(session, source, told, history=history, priority=priority, at=at)
