@@ -1,0 +1,23 @@
+"""What a route may use."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from auditor.config import Config
+from auditor.ledger import Ledger
+from auditor.records import Rhythm
+from auditor.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The parts of a running service, as the web sees them."""
+
+    ledger: Ledger
+    sources: Mapping[str, Source]  # by name
+    config: Config
+    rhythms: Mapping[str, Rhythm]  # when each source is looked at, by its name
+    clock: Callable[[], datetime]
+    nudge: Callable[[], object]  # there is something to do: do not wait for the next tick
+    running: Mapping[str, datetime] = field(default_factory=dict)  # version id -> at work since
