@@ -1,18 +1,15 @@
 """The process may die at any moment; the next run ends where an undisturbed one would."""
 
-import json
 import random
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests import models
+from tests.ends import partial, state
 from tests.models import weights, write
 
 VERSIONS = 5  # the last one has the weights of the first
@@ -40,29 +37,6 @@ def once(root: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL)  # noqa: S603
 
 
-def state(root: Path) -> dict[str, Any]:
-    """Everything that must not depend on how often the process died."""
-    with closing(sqlite3.connect(root / "auditor.db")) as database:
-        documents = [json.loads(row[0]) for row in database.execute("SELECT document FROM audits")]
-        states = database.execute("SELECT state, count(*) FROM claims GROUP BY state").fetchall()
-        delivered = database.execute(
-            "SELECT state, count(*) FROM deliveries GROUP BY state"
-        ).fetchall()
-    files = sorted(str(path.relative_to(root)) for path in (root / "reports").rglob("*.*"))
-    return {
-        "audits": sorted((timeless(document, root) for document in documents), key=str),
-        "states": states,
-        "deliveries": delivered,
-        "files": files,
-    }
-
-
-def timeless(document: dict[str, Any], root: Path) -> dict[str, Any]:
-    """A document without when it was made, where it lay, and the ids that follow from that."""
-    text = json.dumps({k: v for k, v in document.items() if k not in {"timing", "id"}})
-    return json.loads(text.replace(str(root), "ROOT"))  # type: ignore[no-any-return]
-
-
 def disturb(root: Path, lasting: float, times: int, seed: int) -> None:
     """Kill the process so often at moments spread over the time it takes."""
     moments = random.Random(seed)  # noqa: S311 - moments, not secrets
@@ -81,7 +55,7 @@ def test_a_killed_process_is_continued_by_the_next(undisturbed, tmp_path, times,
     disturb(root, lasting, times, seed)
     assert once(root).wait() == 0
     assert state(root) == state(finished)
-    assert not [path for path in root.rglob("*") if path.name.endswith(".tmp")]
+    assert partial(root) == []
 
 
 def test_a_second_run_changes_nothing(undisturbed):
