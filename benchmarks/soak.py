@@ -1,4 +1,4 @@
-"""Many tiny versions through ``auditor serve``: does it keep its pace, its memory, its files?
+"""Many tiny versions through ``auditor serve``: its pace, its memory, its open files.
 
 Versions are put into a watched folder a batch at a time, so that the service looks, audits,
 delivers and tidies all the while. Printed are audits a minute, the memory of the service itself
