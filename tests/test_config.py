@@ -54,6 +54,14 @@ def test_relative_paths_start_from_the_folder_of_the_file(write, tmp_path, monke
     assert config.parts(found).sources[0].root == tmp_path / "models"
 
 
+def test_paths_inside_a_section_start_there_too(write, tmp_path, monkeypatch):
+    path = write(LEAST + "server: {tokens: tokens.json}\nnotify: [{name: us, url_file: us.url}]\n")
+    monkeypatch.chdir("/")
+    found = config.load(path, {})
+    assert found.server.tokens == tmp_path / "tokens.json"
+    assert found.notify[0].url_file == tmp_path / "us.url"
+
+
 def test_a_file_given_by_a_relative_path_has_absolute_paths_in_it(write, tmp_path, monkeypatch):
     write(LEAST)
     monkeypatch.chdir(tmp_path)

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from auditor.config.options import Options
+from auditor.config.paths import OnDisk, folder
 from auditor.config.section import Section
 from auditor.config.service import Server, Size, Target
 from auditor.config.units import duration
@@ -25,24 +26,14 @@ from auditor.plugins.settings import from_folder, located
 from auditor.policy import PRESET_NAMES
 
 PREVIOUS = "previous"
+BASE_MODEL = "base_model"  # which the card of a Hub repository names
 ALIAS = "alias:"
-
-
-def _folder(info: ValidationInfo) -> Path:
-    """What relative paths start from; nothing is added for a configuration made in Python."""
-    return Path((info.context or {}).get("folder", ""))
-
-
-def _path(value: object, info: ValidationInfo) -> object:
-    if not isinstance(value, str | Path):
-        raise ValueError(f"found {value!r}: expected a path on disk")  # noqa: TRY004 - pydantic's
-    return from_folder(str(value), _folder(info))
 
 
 def _ledger(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str) or "://" not in value:
         raise ValueError("expected a database URL such as sqlite:///auditor.db")
-    return located(value, _folder(info))
+    return located(value, folder(info))
 
 
 def _policy(value: object, info: ValidationInfo) -> object:
@@ -53,7 +44,7 @@ def _policy(value: object, info: ValidationInfo) -> object:
         return value
     if "/" not in value and not value.endswith((".yaml", ".yml")):
         raise ValueError(unknown(value, PRESET_NAMES, what="preset"))
-    path = from_folder(value, _folder(info))
+    path = from_folder(value, folder(info))
     if not path.is_file():
         raise ValueError(f"no policy file {path}; give its path, or the name of a preset")
     return str(path)
@@ -63,11 +54,11 @@ def _selector(value: object) -> object:
     """One way to find the version to compare with."""
     text = value if isinstance(value, str) else ""
     named = text.startswith(ALIAS) and text != ALIAS
-    if text == PREVIOUS or named or ("/" in text and not text.startswith(ALIAS)):
+    if text in {PREVIOUS, BASE_MODEL} or named or ("/" in text and not text.startswith(ALIAS)):
         return text
-    near = get_close_matches(text, [PREVIOUS, f"{ALIAS}champion"], n=1)
+    near = get_close_matches(text, [PREVIOUS, BASE_MODEL, f"{ALIAS}champion"], n=1)
     guess = f"; did you mean {near[0]}?" if near else ""
-    raise ValueError(f"found {value!r}: expected previous, alias:NAME or a REF with a /{guess}")
+    raise ValueError(f"found {value!r}: expected previous, base_model, alias:NAME or a REF with a /{guess}")
 
 
 def _or_auto(parse: Callable[[object], Any]) -> Callable[[object], Any]:
@@ -132,7 +123,6 @@ Keep = Annotated[
     BeforeValidator(lambda value: value if value == "forever" else duration(value)),
     WithJsonSchema({"type": "string"}),
 ]
-Folder = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
 Selector = Annotated[str, BeforeValidator(_selector)]
 
 
@@ -186,10 +176,10 @@ class Config(Section):
         default="sqlite:///auditor.db",
         description="URL of the database that remembers every audit.",
     )
-    data: Folder = Field(
+    data: OnDisk = Field(
         default=Path(".auditor"), description="Folder for fetched files and spectra."
     )
-    reports: Folder = Field(
+    reports: OnDisk = Field(
         default=Path("reports"), description="Folder the reports are written to."
     )
     policy: Annotated[str, BeforeValidator(_policy)] = Field(

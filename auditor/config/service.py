@@ -1,10 +1,10 @@
 """What ``auditor serve`` is told: where it listens, whom it tells, how long it keeps audits."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from auditor.config.paths import OnDisk
 from auditor.config.section import Section
 from auditor.config.units import duration, size
 
@@ -29,7 +29,7 @@ class Server(Section):
 
     host: str = Field(default="127.0.0.1", min_length=1, description="Address it listens on.")
     port: int = Field(default=8765, ge=0, le=65535, description="Port; 0 takes a free one.")
-    tokens: Path | None = Field(
+    tokens: OnDisk | None = Field(
         default=None,
         description="File of those who may ask it, made by `auditor token add`; required where "
         "`host` is not this machine alone.",
@@ -56,7 +56,7 @@ class Target(Section):
     url: str | None = Field(
         default=None, description="Where to, as apprise has it: slack://…, msteams://…, mailto://…"
     )
-    url_file: Path | None = Field(default=None, description="File whose text is the url.")
+    url_file: OnDisk | None = Field(default=None, description="File whose text is the url.")
     models: tuple[str, ...] = Field(
         default=("*",), description="Patterns of the models it is told of; `!` leaves out."
     )
