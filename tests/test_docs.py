@@ -17,11 +17,11 @@ import auditor
 from auditor import checks, plugins
 from auditor.checks.base import name_of
 from auditor.cli import app
-from auditor.cli.auditing import FailOn, exit_code
 from auditor.config import Config, Limits
 from auditor.config.options import Options
 from auditor.config.service import Server
 from auditor.config.units import size
+from auditor.exits import FailOn, exit_code
 from auditor.plugins import Room
 from auditor.policies import load_policy
 from auditor.policy import PRESET_NAMES, preset

@@ -1,7 +1,6 @@
 """``audit``: the verdict on one version, now."""
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +16,7 @@ from auditor.cli.common import (
     printable,
     progress,
 )
+from auditor.exits import FailOn, exit_code
 
 if TYPE_CHECKING:
     from auditor.document import Document
@@ -35,14 +35,6 @@ Examples:
   auditor audit models:/llm/7 --dry-run
   auditor audit models:/llm/7 --time-budget 10m
 """
-
-
-class FailOn(StrEnum):
-    """Which verdicts make the exit code non-zero."""
-
-    BLOCK = "block"
-    REVIEW = "review"
-    NEVER = "never"
 
 
 def register(app: typer.Typer) -> None:
@@ -114,15 +106,6 @@ def audit(
     if folder or not as_json:
         _report(document, folder or settings.reports, written, quiet=as_json)
     raise typer.Exit(exit_code(document["verdict"], fail_on))
-
-
-def exit_code(verdict: str, fail_on: FailOn = FailOn.BLOCK) -> int:
-    """What a verdict amounts to for the shell; INCOMPLETE is never green."""
-    if verdict == "INCOMPLETE":
-        return 3
-    if verdict == "BLOCK":
-        return 0 if fail_on is FailOn.NEVER else 1
-    return 4 if verdict == "REVIEW" and fail_on is FailOn.REVIEW else 0
 
 
 def verdict_line(document: "Document") -> str:
