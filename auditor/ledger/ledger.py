@@ -1,13 +1,15 @@
 """The one door to the database."""
 
 from auditor.ledger.doors.auditing import Auditing
+from auditor.ledger.doors.overview import Overlooking
 from auditor.ledger.doors.sending import Sending
+from auditor.ledger.doors.telling import Telling
 from auditor.ledger.doors.watching import Watching
 from auditor.ledger.doors.working import Working
 from auditor.ledger.opening import open_engine
 
 
-class Ledger(Watching, Working, Auditing, Sending):
+class Ledger(Watching, Working, Auditing, Sending, Overlooking, Telling):
     """What was seen, measured, concluded, decided and delivered.
 
     Each method is one transaction: it happened wholly or not at all. Threads and processes

@@ -34,6 +34,7 @@ class DeliveryState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     SUPERSEDED = "superseded"  # a newer audit of the version goes out instead
+    ABANDONED = "abandoned"  # a message that nobody took for days
 
 
 NAMES = {  # a constraint without a name could not be changed by a later revision
@@ -91,8 +92,8 @@ class VersionRow(Base):
     )
 
     @classmethod
-    def of(cls, version: ModelVersion, noted_at: datetime | None) -> "VersionRow":
-        """The row for a version the ledger has not met."""
+    def of(cls, version: ModelVersion) -> "VersionRow":
+        """The row for a version the ledger has not met, and no source has announced."""
         return cls(
             identity=version.identity,
             source=version.id.source,
@@ -103,7 +104,6 @@ class VersionRow(Base):
             uri=version.uri,
             location=version.location,
             facts=dict(version.facts),
-            noted_at=noted_at,
         )
 
     @property
@@ -157,7 +157,11 @@ class AuditRow(Base):
     saved_at: Mapped[datetime]
     document: Mapped[Mapping[str, Any]] = mapped_column(deferred=True)
 
-    __table_args__ = (UniqueConstraint("version_id", "document_id"),)
+    __table_args__ = (
+        UniqueConstraint("version_id", "document_id"),
+        Index(None, "version_id", "id", "verdict"),  # a status counts without touching documents
+        Index(None, "saved_at"),
+    )
 
 
 class LayerRow(Base):
@@ -256,6 +260,15 @@ class NoticeRow(Base):
     delivered_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("key", "target"),)
+
+
+class TargetRow(Base):
+    """People who are told: what they know already."""
+
+    __tablename__ = "targets"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    memory: Mapped[str]  # as `auditor.telling` writes it
 
 
 def natural(version: str) -> str:

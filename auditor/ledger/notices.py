@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from auditor.ledger.deliveries import LONGEST_PAUSE
@@ -48,10 +48,18 @@ def add(session: Session, notices: Iterable[Notice], at: datetime) -> int:
 
 
 def take(session: Session, at: datetime, lease: timedelta) -> list[Outgoing]:
-    """What may be sent now, oldest first; for `lease` it is not due any more."""
+    """The oldest message of each address that waits, where it is due; for `lease` it is not.
+
+    One that failed holds up those behind it, so that all arrive in the order they were made.
+    """
+    first = (
+        select(func.min(NoticeRow.id))
+        .where(NoticeRow.state == DeliveryState.PENDING)
+        .group_by(NoticeRow.target)
+    )
     query = (
         select(NoticeRow)
-        .where(NoticeRow.state == DeliveryState.PENDING, NoticeRow.next_at <= at)
+        .where(NoticeRow.id.in_(first), NoticeRow.next_at <= at)
         .order_by(NoticeRow.id)
     )
     rows = session.scalars(query).all()

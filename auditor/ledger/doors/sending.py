@@ -40,7 +40,10 @@ class Sending(Door):
             return notices.add(session, notices_, at)
 
     def take_notices(self, at: datetime, lease: timedelta) -> list[Outgoing]:
-        """Messages that may be sent now, oldest first; nobody else gets them for `lease`."""
+        """The oldest message of each address, where it is due; nobody else gets it for `lease`.
+
+        One that could not be sent holds up those behind it.
+        """
         with self._write() as session:
             return notices.take(session, at, lease)
 

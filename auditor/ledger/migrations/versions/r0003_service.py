@@ -21,8 +21,11 @@ def upgrade() -> None:
     _add("claims", sa.Column("priority", sa.Integer(), nullable=False), "1")
     op.add_column("claims", sa.Column("since", MOMENT, nullable=True))
     op.add_column("claims", sa.Column("waits_since", MOMENT, nullable=True))
+    op.create_index("ix_audits_version_id_id_verdict", "audits", ["version_id", "id", "verdict"])
+    op.create_index("ix_audits_saved_at", "audits", ["saved_at"])
     make_hints()
     make_notices()
+    make_targets()
 
 
 def _add(table: str, column: sa.Column[Any], before: str | sa.ColumnElement[Any]) -> None:
@@ -67,3 +70,13 @@ def make_notices() -> None:
         sa.UniqueConstraint("key", "target", name="uq_notices_key_target"),
     )
     op.create_index("ix_notices_state", "notices", ["state"])
+
+
+def make_targets() -> None:
+    """Make the table targets."""
+    op.create_table(
+        "targets",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("memory", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_targets"),
+    )
