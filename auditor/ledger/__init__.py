@@ -5,6 +5,7 @@ To change the tables: change ``models.py`` and add a revision to ``migrations/ve
 measured is kept as files, see `auditor.memory`.
 """
 
+from auditor.ledger.claiming import Claim
 from auditor.ledger.deliveries import Delivery
 from auditor.ledger.hints import Hint
 from auditor.ledger.history import Decision
@@ -13,7 +14,7 @@ from auditor.ledger.models import State
 from auditor.ledger.notices import Notice, Outgoing
 from auditor.ledger.noting import Told
 from auditor.ledger.watching import SourceState
-from auditor.ledger.work import Claim, Problem
+from auditor.ledger.work import Problem
 
 __all__ = [
     "Claim",

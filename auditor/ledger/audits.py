@@ -42,7 +42,7 @@ def save(  # noqa: PLR0913 - all that is known of an audit
     """
     row = version_row(session, version)
     if row is None:
-        row, _ = add(session, version, State.PENDING, noted_at=None)
+        row, _ = add(session, version, State.PENDING)
         session.flush()
     claim = session.get_one(ClaimRow, row.id)
     if owner is not None and not is_held(claim, owner):

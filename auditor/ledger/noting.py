@@ -1,7 +1,7 @@
 """What sources told: versions that are new, gone, or go by another name."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +9,13 @@ from datetime import datetime
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from auditor.ledger.chunks import chunks
 from auditor.ledger.models import AuditRow, ClaimRow, SourceRow, State, VersionRow
 from auditor.ledger.order import oldest_first, position_of
+from auditor.ledger.urgency import level
 from auditor.ledger.watching import source_row
-from auditor.ledger.work import hurry, settle, version_row
+from auditor.ledger.work import settle, version_row
 from auditor.records import Gone, ModelVersion, Priority, Renamed, Trouble
-
-CHUNK = 500  # values in one statement; some databases take no more than 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +43,37 @@ def note(
     session.flush()
     met = _met(session, [version.identity for version in told.seen])
     models = _by_model(told.seen)
-    watched = _watched(session, source, list(models))
+    watched = _watched(session, source, models)
     _cleared(session, source, models)
-    pending = 0
+    pending: list[ModelVersion] = []
     for model, versions in models.items():
-        limit = None if model in watched else history
-        newest = versions if limit is None else versions[max(0, len(versions) - limit) :]
-        chosen = {version.identity for version in newest}
-        for version in versions:
-            row = met.get(version.identity)
-            if row is not None:
-                _met_again(session, row, at)
-                continue
-            state = State.PENDING if version.identity in chosen else State.HISTORY
-            _, claim = add(session, version, state, noted_at=at, fresh=model in watched)
-            session.flush()
-            hurry(session, claim, priority)
-            pending += state == State.PENDING
-    return pending
+        new = [version for version in versions if version.identity not in met]
+        newest = _newest(versions, None if model in watched else history)
+        for version in new:
+            waits = version.identity in newest
+            row, claim = add(session, version, State.PENDING if waits else State.HISTORY)
+            row.noted_at, row.fresh = at, model in watched
+            claim.priority = priority if waits else Priority.BACKFILL
+            pending += [version] * waits
+    back = [row.model for row, claim in met.values() if _met_again(session, row, claim, at)]
+    level(session, source, {*back, *(version.id.model for version in pending)})
+    return len(pending)
 
 
-def _met_again(session: Session, row: VersionRow, at: datetime) -> None:
-    """A version seen again; one that was gone is back, and waits where it never had an audit."""
+def _newest(versions: Sequence[ModelVersion], history: int | None) -> Collection[str]:
+    """Identities of the newest `history` versions, None: of all."""
+    newest = versions if history is None else versions[max(0, len(versions) - history) :]
+    return {version.identity for version in newest}
+
+
+def _met_again(session: Session, row: VersionRow, claim: ClaimRow, at: datetime) -> bool:
+    """Whether a version seen again was gone, is back, and waits as it never had an audit."""
     row.noted_at = row.noted_at or at
-    claim = session.get_one(ClaimRow, row.id)
-    if claim.state == State.GONE:
-        audited = session.scalar(select(AuditRow.id).where(AuditRow.version_id == row.id).limit(1))
-        settle(claim, State.DONE if audited is not None else State.PENDING, None)
+    if claim.state != State.GONE:
+        return False
+    audited = session.scalar(select(AuditRow.id).where(AuditRow.version_id == row.id).limit(1))
+    settle(claim, State.PENDING if audited is None else State.DONE, None)
+    return audited is None
 
 
 def _apply(session: Session, source: str, change: Gone | Renamed | Trouble) -> None:
@@ -96,7 +100,7 @@ def _renamed(session: Session, change: Renamed) -> None:
     row = version_row(session, change.before)
     if row is None or version_row(session, change.after) is not None:
         return
-    after = VersionRow.of(change.after, row.noted_at)
+    after = VersionRow.of(change.after)
     row.identity, row.model, row.version = after.identity, after.model, after.version
     row.uri, row.location, row.facts = after.uri, after.location, after.facts
     row.natural = after.natural
@@ -134,41 +138,29 @@ def _present(source: str) -> Select[VersionRow]:
     return query.where(ClaimRow.state != State.GONE, VersionRow.noted_at.is_not(None))
 
 
-def add(
-    session: Session,
-    version: ModelVersion,
-    state: State,
-    *,
-    noted_at: datetime | None,
-    fresh: bool = False,
-) -> tuple[VersionRow, ClaimRow]:
-    """Write down a version for the first time."""
-    row = VersionRow.of(version, noted_at)
-    row.fresh = fresh
+def add(session: Session, version: ModelVersion, state: State) -> tuple[VersionRow, ClaimRow]:
+    """Write down a version for the first time, as one that no source has announced."""
+    row = VersionRow.of(version)
     claim = ClaimRow(version=row, state=state, priority=Priority.BACKFILL)
     session.add_all((row, claim))
     return row, claim
 
 
-def _met(session: Session, identities: Sequence[str]) -> Mapping[str, VersionRow]:
-    query = select(VersionRow)
-    chunks = (query.where(VersionRow.identity.in_(some)) for some in _chunks(identities))
-    return {row.identity: row for chunk in chunks for row in session.scalars(chunk)}
+def _met(session: Session, identities: Sequence[str]) -> Mapping[str, tuple[VersionRow, ClaimRow]]:
+    query = select(VersionRow, ClaimRow).join(ClaimRow)
+    found = (query.where(VersionRow.identity.in_(some)) for some in chunks(identities))
+    return {row.identity: (row, claim) for chunk in found for row, claim in session.execute(chunk)}
 
 
-def _watched(session: Session, source: str, models: Sequence[str]) -> set[str]:
+def _watched(session: Session, source: str, models: Collection[str]) -> set[str]:
     """Models of which a source announced a version before; an audit by hand does not count."""
     query = (
         select(VersionRow.model)
         .where(VersionRow.source == source, VersionRow.noted_at.is_not(None))
         .distinct()
     )
-    chunks = (query.where(VersionRow.model.in_(some)) for some in _chunks(models))
-    return {model for chunk in chunks for model in session.scalars(chunk)}
-
-
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+    found = (query.where(VersionRow.model.in_(some)) for some in chunks(models))
+    return {model for chunk in found for model in session.scalars(chunk)}
 
 
 def _by_model(seen: Iterable[ModelVersion]) -> Mapping[str, list[ModelVersion]]:

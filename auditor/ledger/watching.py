@@ -17,6 +17,7 @@ from auditor.ledger.models import (
     VersionRow,
 )
 from auditor.ledger.order import newest_first
+from auditor.ledger.urgency import level
 from auditor.records import ModelVersion, Priority
 
 
@@ -105,6 +106,7 @@ def backfill(session: Session, source: str, model: str | None, versions: int | N
     for _, claim in found:
         claim.state = State.PENDING
         claim.priority = Priority.BACKFILL
+    level(session, source, {version.model for version, _ in found})
     return len(found)
 
 

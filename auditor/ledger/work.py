@@ -1,36 +1,20 @@
-"""Who audits what next, and what became of it."""
+"""What becomes of the work on a version."""
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, CursorResult, and_, case, exists, or_, select, tuple_, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session, contains_eager
 
 from auditor.errors import UsageError
 from auditor.ledger.models import OPEN, ClaimRow, State, VersionRow
-from auditor.ledger.order import earlier, oldest_first, position
+from auditor.ledger.order import oldest_first
+from auditor.ledger.urgency import level
 from auditor.records import ModelVersion, Priority
 
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=15)
 MOST_DOUBLINGS = 20  # a pause stops growing long before a date overflows
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to audit a version until the lease runs out."""
-
-    version: ModelVersion
-    attempts: int  # that failed before this one
-    source: str
-    lost: int = 0  # earlier leases that ran out because their owner died
-    waits_since: datetime | None = None  # for a place that is away; None: it does not
-
-    def waited(self, at: datetime) -> timedelta:
-        """How long it has waited for its place so far."""
-        return max(at - (self.waits_since or at), timedelta(0))
 
 
 class Problem(NamedTuple):
@@ -40,28 +24,6 @@ class Problem(NamedTuple):
     state: str
     attempts: int
     reason: str
-
-
-def claim(
-    session: Session,
-    at: datetime,
-    lease: timedelta,
-    owner: str,
-    sources: Sequence[str] | None,
-) -> Claim | None:
-    """Take the most urgent version of these sources that may be audited now; None: of all."""
-    while (found := _next(session, at, owner, sources)) is not None:
-        version, before = found
-        if _take(session, version.id, at, at + lease, owner):
-            return Claim(
-                version=version.record,
-                attempts=before.attempts,
-                source=version.source,
-                lost=before.lost + (before.state == State.RUNNING),
-                waits_since=before.waits_since,
-            )
-        session.expire_all()  # somebody else was quicker: look again
-    return None
 
 
 def renew(
@@ -95,35 +57,31 @@ def ask(session: Session, version: ModelVersion, priority: Priority) -> bool:
     if row.state not in OPEN:
         row.attempts = row.lost = 0
     settle(row, State.PENDING, None)
-    hurry(session, row, priority)
-    return True
-
-
-def hurry(session: Session, row: ClaimRow, priority: Priority) -> None:
-    """Put a version, and those of its model that it waits for, no later than `priority`."""
     row.priority = min(row.priority, priority)
-    version = session.get_one(VersionRow, row.version_id).record
-    before = select(VersionRow.id).where(earlier(VersionRow, version))
-    session.execute(
-        update(ClaimRow)
-        .where(ClaimRow.version_id.in_(before), ClaimRow.state.in_(OPEN))
-        .where(ClaimRow.priority > row.priority)
-        .values(priority=row.priority)
-        .execution_options(synchronize_session=False)
-    )
+    level(session, version.id.source, [version.id.model])
+    return True
 
 
 def retry(session: Session, version: ModelVersion | None, source: str | None) -> int:
     """Let quarantined versions wait again with their attempts forgotten; how many."""
-    query = select(ClaimRow).join(VersionRow).where(ClaimRow.state == State.QUARANTINED)
+    query = (
+        select(ClaimRow)
+        .join(ClaimRow.version)
+        .options(contains_eager(ClaimRow.version))
+        .where(ClaimRow.state == State.QUARANTINED)
+    )
     if version is not None:
         query = query.where(VersionRow.identity == version.identity)
     if source is not None:
         query = query.where(VersionRow.source == source)
     rows = session.scalars(query).all()
+    models: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         row.attempts = row.lost = 0
         settle(row, State.PENDING, None)
+        models[row.version.source].add(row.version.model)
+    for name, found in models.items():
+        level(session, name, found)
     return len(rows)
 
 
@@ -205,8 +163,9 @@ def doublings(times: int) -> int:
 
 def states(session: Session) -> dict[str, int]:
     """How many versions are in which state; a state nobody is in has 0."""
-    found = Counter(session.scalars(select(ClaimRow.state)))
-    return {str(state): found[state] for state in State}
+    query = select(ClaimRow.state, func.count()).group_by(ClaimRow.state)
+    found = {row.state: row[1] for row in session.execute(query)}
+    return {str(state): found.get(state, 0) for state in State}
 
 
 def problems(session: Session) -> list[Problem]:
@@ -243,54 +202,3 @@ def claim_row(session: Session, version: ModelVersion) -> ClaimRow:
     if row is None:
         raise UsageError(f"the ledger does not know {version.id}; audit it first")
     return row
-
-
-def _next(
-    session: Session, at: datetime, owner: str, sources: Sequence[str] | None
-) -> tuple[VersionRow, ClaimRow] | None:
-    query = select(VersionRow, ClaimRow).join(ClaimRow).where(_is_free(at, owner), ~_is_held_up())
-    if sources is not None:
-        query = query.where(VersionRow.source.in_(sources))
-    order = (ClaimRow.priority.asc(), *oldest_first())
-    return session.execute(query.order_by(*order).limit(1)).first()
-
-
-def _is_free(at: datetime, owner: str) -> ColumnElement[bool]:
-    """Waiting and due, or held by another one who did not renew the lease.
-
-    One's own lease runs out when a clock jumps; one is at work on the version all the same.
-    """
-    due = or_(ClaimRow.next_at.is_(None), ClaimRow.next_at <= at)
-    return or_(
-        and_(ClaimRow.state == State.PENDING, due),
-        and_(
-            ClaimRow.state == State.RUNNING,
-            ClaimRow.lease_until <= at,
-            ClaimRow.owner != owner,
-        ),
-    )
-
-
-def _is_held_up() -> ColumnElement[bool]:
-    """Whether an earlier version of the same model still waits or runs."""
-    older, work = aliased(VersionRow), aliased(ClaimRow)
-    return exists().where(
-        work.version_id == older.id,
-        work.state.in_(OPEN),
-        older.source == VersionRow.source,
-        older.model == VersionRow.model,
-        tuple_(*position(older)) < tuple_(*position(VersionRow)),
-    )
-
-
-def _take(session: Session, version_id: int, at: datetime, until: datetime, owner: str) -> bool:
-    """Change the row if it is still free: the one step that decides who has it."""
-    lost = ClaimRow.lost + case((ClaimRow.state == State.RUNNING, 1), else_=0)
-    taken = {"owner": owner, "lease_until": until, "since": at, "next_at": None, "lost": lost}
-    statement = (
-        update(ClaimRow)
-        .where(ClaimRow.version_id == version_id, _is_free(at, owner))
-        .values(state=State.RUNNING, **taken)
-        .execution_options(synchronize_session=False)
-    )
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1

@@ -56,7 +56,7 @@ def test_constraints_have_the_names_the_models_give_them(ledger):
             assert f"CONSTRAINT {constraint.name}" in made
 
 
-@pytest.mark.parametrize("revision", opening.revisions())
+@pytest.mark.parametrize("revision", opening.revisions()[:-1])
 def test_database_of_every_earlier_revision_is_brought_up_to_date(url, revision):
     engine = opening._engine(opening._parse(url))
     with engine.execution_options(writes=True).begin() as connection:

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import time
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +71,14 @@ def saved_order(folder: Path) -> list[str]:
 # --- kill -9 ------------------------------------------------------------------------------
 
 
-def story(url: str, at: Any = START) -> None:
+def story(url: str, owner: str, at: datetime = START) -> None:
     """A sweep, audits of all that waits, one failure, deliveries: what a run does."""
     ledger = Ledger.open(url)
     note(ledger, "mlflow", versions(1, 2) + versions(7, model="other"), "page 1", None, START)
-    while found := ledger.claim(at, lease=HOUR, owner="me"):
+    while found := ledger.claim(at, lease=HOUR, owner=owner):
         of = found.version
         if of.id.model == "other":
-            ledger.failed(of, "me", "broken", START, max_attempts=1, pause=HOUR)
+            ledger.failed(of, owner, "broken", START, max_attempts=1, pause=HOUR)
             continue
         document = audited(of, layers=[layer("fc", 0)], findings=[finding("rank", "fc")])
         ledger.save(of, document, sinks=["files", "mlflow"], at=START)
@@ -98,7 +99,7 @@ def story_killed_at(url: str, step: int) -> None:
 
     event.listen(Engine, "before_cursor_execute", count)
     event.listen(Engine, "commit", count)
-    story(url)
+    story(url, "killed")
 
 
 def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -117,7 +118,7 @@ def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 def kill_everywhere(folder: Path, steps: range) -> int:
     """Kill a run at each of the steps, run again, compare; how many were killed."""
-    story(f"sqlite:///{folder / 'whole.db'}", START + DAY)
+    story(f"sqlite:///{folder / 'whole.db'}", "whole", START + DAY)
     expected, killed = dump(folder / "whole.db"), 0
     for step in steps:
         url = f"sqlite:///{folder / f'{step}.db'}"
@@ -126,7 +127,7 @@ def kill_everywhere(folder: Path, steps: range) -> int:
         worker.join()
         assert worker.exitcode in {-signal.SIGKILL, 0}
         killed += worker.exitcode == -signal.SIGKILL
-        story(url, START + DAY)  # the lease of the dead one has run out
+        story(url, "next", START + DAY)  # the lease of the dead one has run out
         assert dump(folder / f"{step}.db") == expected, f"killed at step {step}"
         if worker.exitcode == 0:
             break

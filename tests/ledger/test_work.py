@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.errors import UsageError
-from auditor.ledger import Ledger
-from auditor.records import ModelVersion, Verdict
+from auditor.ledger import Ledger, Told
+from auditor.records import Gone, ModelVersion, Priority, Verdict
 from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, note, version, versions, waiting
 
 Row = dict[str, Any]
+LEASE = timedelta(hours=2)
 
 
 def claim(ledger: Ledger, at: datetime = START, owner: str = "me") -> Any:
@@ -92,9 +94,9 @@ def test_claim_is_free_again_when_its_lease_ran_out(ledger):
 def test_renewed_claim_is_kept(ledger):
     note(ledger, "mlflow", versions(1), None, None, START)
     claim(ledger)
-    ledger.renew(version(1), "me", START + HOUR - MINUTE, HOUR)
-    assert claim(ledger, START + HOUR) is None
-    assert claim(ledger, START + 2 * HOUR) is not None
+    assert ledger.renew(version(1), "me", START + HOUR - MINUTE, HOUR)
+    assert claim(ledger, START + HOUR, owner="other") is None
+    assert claim(ledger, START + 2 * HOUR, owner="other") is not None
 
 
 def test_released_claim_is_free_at_once_and_no_attempt(ledger):
@@ -162,8 +164,8 @@ def test_problems_are_what_failed_is_gone_or_was_refused(ledger):
     by_model = {name: version(n, name) for n, name in enumerate("abcde")}
     ledger.gone(by_model["a"], "deleted")
     ledger.refused(by_model["b"], "add it to allow")
-    fail(ledger, by_model["c"], times=1)
-    fail(ledger, by_model["d"], times=2)
+    for times in (1, 2):
+        fail(ledger, claim(ledger).version, times=times)
     assert [tuple(problem) for problem in ledger.problems()] == [
         (by_model["a"], "gone", 0, "deleted"),
         (by_model["b"], "refused", 0, "add it to allow"),
@@ -174,7 +176,7 @@ def test_problems_are_what_failed_is_gone_or_was_refused(ledger):
 
 def test_success_ends_a_problem(ledger):
     note(ledger, "mlflow", versions(1), None, None, START)
-    fail(ledger, version(1), times=1)
+    fail(ledger, claim(ledger).version, times=1)
     ledger.save(version(1), audited(version(1)), sinks=[], at=START)
     assert ledger.problems() == []
     assert ledger.states()["done"] == 1
@@ -182,7 +184,7 @@ def test_success_ends_a_problem(ledger):
 
 def test_audit_that_could_not_look_leaves_a_quarantined_version_quarantined(ledger):
     note(ledger, "mlflow", versions(1), None, None, START)
-    fail(ledger, version(1), times=1)
+    fail(ledger, claim(ledger).version, times=1)
     document = audited(version(1), verdict=Verdict.INCOMPLETE)
     ledger.save(version(1), document, sinks=["files"], at=START)
     assert ledger.states()["quarantined"] == 1
@@ -215,71 +217,143 @@ def test_version_the_ledger_never_met_is_named(ledger, what):
         calls[what](version(1))
 
 
-def next_claimable(rows: list[Row], at: datetime) -> Row | None:
+def next_claimable(rows: list[Row], at: datetime, owner: str) -> Row | None:
     """The rule as it is written, over plain dicts."""
 
     def position(row: Row) -> tuple[int, int]:
         return row["made"], int(row["version"])
 
-    def is_open(row: Row) -> bool:
-        return row["state"] in {"pending", "running"}
+    def open_of_model(row: Row) -> list[Row]:
+        same = [other for other in rows if other["model"] == row["model"]]
+        return [other for other in same if other["state"] in {"pending", "running"}]
 
     def held_up(row: Row) -> bool:
-        return any(
-            is_open(other) and position(other) < position(row)
-            for other in rows
-            if other["model"] == row["model"]
-        )
+        return any(position(other) < position(row) for other in open_of_model(row))
 
     def free(row: Row) -> bool:
-        expired = bool(row["state"] == "running" and row["until"] <= at)
-        return row["state"] == "pending" or expired
+        if row["state"] == "pending":
+            return bool(row["due"] <= at)
+        return row["state"] == "running" and row["until"] <= at and row["owner"] != owner
 
-    open_to_all = [row for row in rows if free(row) and not held_up(row)]
-    return min(open_to_all, key=position, default=None)
+    for row in rows:  # a version is as urgent as the most urgent one that waits for it
+        behind = [other for other in open_of_model(row) if position(other) >= position(row)]
+        row["priority"] = min((other["priority"] for other in behind), default=row["priority"])
+    free_to_all = [row for row in rows if free(row) and not held_up(row)]
+    return min(free_to_all, key=lambda row: (row["priority"], position(row)), default=None)
 
 
+OWNERS = st.sampled_from(["ann", "bob"])
+WHICH = st.integers(0, 9)
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("note"), st.sampled_from("ab"), st.integers(0, 3)),
-        st.tuples(st.sampled_from(["claim", "save", "release", "quarantine"])),
+        st.tuples(
+            st.just("note"), st.sampled_from("abc"), st.integers(0, 3), st.sampled_from(Priority)
+        ),
+        st.tuples(st.just("claim"), OWNERS),
+        st.tuples(st.sampled_from(["save", "release", "renew", "fail", "quarantine"]), OWNERS),
+        st.tuples(st.sampled_from(["ask", "gone", "retry"]), WHICH),
         st.tuples(st.just("wait"), st.integers(1, 3)),
     ),
-    max_size=25,
+    max_size=30,
 )
 
 
-@settings(max_examples=30, deadline=None)
+class Rule:
+    """What a ledger has to do, on a list of dicts, beside the ledger that does it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.rows: list[Row] = []
+        self.at = START
+        self.held: dict[str, Row] = {}  # what each owner believes to have
+
+    def note(self, model: str, day: int, priority: Priority) -> None:
+        count = len(self.rows) + 1
+        made = replace(version(count, model, day=day), location=str(count))
+        row = {"model": model, "made": day, "version": count, "of": made, "owner": None}
+        self.rows.append(row | {"state": "pending", "priority": priority, "due": self.at})
+        told = Told([made])
+        assert self.ledger.note("mlflow", told, self.at, history=None, priority=priority) == 1
+
+    def wait(self, hours: int) -> None:
+        self.at += HOUR * hours
+
+    def claim(self, owner: str) -> None:
+        expected = next_claimable(self.rows, self.at, owner)
+        found = self.ledger.claim(self.at, lease=LEASE, owner=owner)
+        assert (found and found.version) == (expected and expected["of"])
+        if expected:
+            expected |= {"state": "running", "until": self.at + LEASE, "owner": owner}
+            self.held[owner] = expected
+
+    def is_held(self, owner: str) -> bool:
+        row = self.held[owner]
+        return row["state"] == "running" and row["owner"] == owner
+
+    def save(self, owner: str) -> None:
+        of = self.held[owner]["of"]
+        saved = self.ledger.save(of, audited(of), sinks=[], at=START, owner=owner)
+        assert saved == self.is_held(owner)
+        self.settle(owner, "done")
+
+    def release(self, owner: str) -> None:
+        self.ledger.release(self.held[owner]["of"], owner)
+        self.settle(owner, "pending")
+
+    def renew(self, owner: str) -> None:
+        row = self.held[owner]
+        assert self.ledger.renew(row["of"], owner, self.at, LEASE) == self.is_held(owner)
+        if self.is_held(owner):
+            row["until"] = self.at + LEASE
+
+    def fail(self, owner: str) -> None:
+        self.ledger.failed(
+            self.held[owner]["of"], owner, "no", self.at, max_attempts=99, pause=MINUTE
+        )
+        self.settle(owner, "pending")
+
+    def quarantine(self, owner: str) -> None:
+        self.ledger.failed(
+            self.held[owner]["of"], owner, "no", self.at, max_attempts=1, pause=MINUTE
+        )
+        self.settle(owner, "quarantined")
+
+    def settle(self, owner: str, state: str) -> None:
+        if self.is_held(owner):  # else another one's work stays as it is
+            self.held[owner] |= {"state": state, "owner": None, "due": self.at}
+
+    def ask(self, which: int) -> None:
+        row = self.rows[which % len(self.rows)]
+        assert self.ledger.ask(row["of"]) == (row["state"] != "running")
+        if row["state"] != "running":
+            row |= {"state": "pending", "priority": Priority.ASKED, "due": self.at}
+
+    def gone(self, which: int) -> None:
+        row = self.rows[which % len(self.rows)]
+        told = Told(changes=[Gone(row["of"], "deleted")])
+        self.ledger.note("mlflow", told, self.at, history=None)
+        if row["state"] != "running":
+            row["state"] = "gone"
+
+    def retry(self, which: int) -> None:
+        row = self.rows[which % len(self.rows)]
+        assert self.ledger.retry(row["of"]) == (row["state"] == "quarantined")
+        if row["state"] == "quarantined":
+            row |= {"state": "pending", "due": self.at}
+
+
+NEEDS_CLAIM = {"save", "release", "renew", "fail", "quarantine"}
+NEEDS_VERSION = {"ask", "gone", "retry"}
+
+
+@settings(max_examples=60, deadline=None)
 @given(steps=steps)
 def test_claims_follow_the_rule_whatever_happened_before(steps):
-    ledger = Ledger.open("sqlite://")
-    rows, at, count, lease = [], START, 0, timedelta(hours=2)
-    held = None
-    for step, *values in steps:
-        if step == "note":
-            model, day = values
-            count += 1
-            made = replace(version(count, model, day=day), location=str(count))
-            note(ledger, "mlflow", [made], None, None, at)
-            rows.append(
-                {"model": model, "made": day, "version": count, "state": "pending", "of": made}
-            )
-        elif step == "wait":
-            at += HOUR * values[0]
-        elif step == "claim":
-            expected = next_claimable(rows, at)
-            found = ledger.claim(at, lease=lease, owner="me")
-            assert (found and found.version) == (expected and expected["of"])
-            if expected:
-                expected |= {"state": "running", "until": at + lease}
-                held = expected
-        elif held:
-            settle: dict[str, Callable[[ModelVersion], object]] = {
-                "save": lambda of: ledger.save(of, audited(of), sinks=[], at=START),
-                "release": lambda of: ledger.release(of, "me"),
-                "quarantine": lambda of: fail(ledger, of, times=1),
-            }
-            settle[step](held["of"])
-            held["state"] = "pending" if step == "release" else "done"
-            held = None
-    ledger.close()
+    with closing(Ledger.open("sqlite://")) as ledger:
+        rule = Rule(ledger)
+        for step, *values in steps:
+            if step in NEEDS_CLAIM and values[0] not in rule.held:
+                continue
+            if step in NEEDS_VERSION and not rule.rows:
+                continue
+            getattr(rule, step)(*values)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from auditor.ledger import work
+from auditor.ledger import claiming, work
+from auditor.ledger.claiming import Claim
 from auditor.ledger.door import Door
 from auditor.ledger.models import State
-from auditor.ledger.work import Claim, Problem
+from auditor.ledger.work import Problem
 from auditor.records import ModelVersion, Priority
 
 
@@ -25,7 +26,7 @@ class Working(Door):
         else gets it until the lease runs out or the work is settled.
         """
         with self._write() as session:
-            return work.claim(session, at, lease, owner, sources)
+            return claiming.claim(session, at, lease, owner, sources)
 
     def renew(self, version: ModelVersion, owner: str, at: datetime, lease: timedelta) -> bool:
         """Keep a claim for another `lease` from now on; False where it is another's by now."""
