@@ -19,3 +19,8 @@ def as_baseline(version: ModelVersion, files: Files, ledger: Ledger | None) -> C
 def may_be_one(chosen: Chosen, ledger: Ledger | None) -> bool:
     """A version never audited may be a baseline; a bad one only if a person accepted it."""
     return ledger is None or chosen.document is None or ledger.may_be_baseline(chosen.version)
+
+
+def is_earlier(found: ModelVersion, version: ModelVersion) -> bool:
+    """Whether one is not after the other; versions of different models have no order."""
+    return found.id.series != version.id.series or found.created_at < version.created_at

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from auditor.app import assemble, examiner, kept, tidy
-from auditor.baselines import as_baseline, may_be_one
+from auditor.baselines import as_baseline, is_earlier, may_be_one
 from auditor.config import Config
 from auditor.document import Document, document
 from auditor.errors import UsageError
@@ -115,7 +115,7 @@ def _chosen(request: Request, named: Named, ledger: Ledger | None) -> Chosen | N
         return as_baseline(found.version, found.files, ledger)
     for selector in request.config.baseline if named.source else ():
         chosen = _resolved(selector, named, ledger)
-        if chosen and chosen.version.created_at < named.version.created_at:
+        if chosen and is_earlier(chosen.version, named.version):
             return chosen
     return None
 

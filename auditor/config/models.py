@@ -58,7 +58,9 @@ def _selector(value: object) -> object:
         return text
     near = get_close_matches(text, [PREVIOUS, BASE_MODEL, f"{ALIAS}champion"], n=1)
     guess = f"; did you mean {near[0]}?" if near else ""
-    raise ValueError(f"found {value!r}: expected previous, base_model, alias:NAME or a REF with a /{guess}")
+    raise ValueError(
+        f"found {value!r}: expected previous, base_model, alias:NAME or a REF with a /{guess}"
+    )
 
 
 def _or_auto(parse: Callable[[object], Any]) -> Callable[[object], Any]:

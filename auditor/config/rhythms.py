@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from auditor.config.crontab import trigger
 from auditor.config.units import duration
 from auditor.errors import ConfigError
 from auditor.plugins.place import Place
@@ -67,10 +68,8 @@ def _every(value: object) -> float:
 
 
 def _cron(value: object) -> str:
-    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - takes a moment
-
     try:
-        CronTrigger.from_crontab(str(value), timezone="UTC")
+        trigger(str(value), "UTC")
     except ValueError as error:
         raise ValueError(
             f"found {value!r}: expected five fields as in a crontab, such as '0 2 * * *' ({error})"

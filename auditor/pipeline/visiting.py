@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
-from auditor.baselines import as_baseline, may_be_one
+from auditor.baselines import as_baseline, is_earlier, may_be_one
 from auditor.document import Document, document
 from auditor.errors import (
     AuditorError,
@@ -104,7 +104,7 @@ def choose(version: ModelVersion, app: App) -> Chosen | None:
             found = app.ledger.previous(version)
         else:
             found = source.resolve(selector, version)
-        if found and found.created_at < version.created_at:
+        if found and is_earlier(found, version):
             chosen = as_baseline(found, partial(source.files, found), app.ledger)
             if may_be_one(chosen, app.ledger):
                 return chosen
