@@ -34,6 +34,7 @@ def run(
     budget: int,
     workers: int | None = None,
     deadline: float | None = None,
+    among: int = 1,
 ) -> Iterator[T]:
     """Yield the results of `jobs` in the order they finish; they start in the given order.
 
@@ -56,20 +57,25 @@ def run(
     deadline
         On the clock `time.monotonic`. A job that would end later is not started, and its
         `late` is yielded instead.
+    among
+        Programs like this one that share the cores: each has fewer threads then. BLAS in each
+        thread has as many as it would alone, for the last digits of a result depend on them,
+        and a result must not depend on what else runs.
     """
     count = at_once(jobs, budget, workers)
+    threads = count if workers else max(1, min(count, cores() // among))
     blas = ThreadpoolController().select(user_api="blas")
     most = max((library.num_threads for library in blas.lib_controllers), default=1)
     with (
         blas.limit(limits=min(most, max(1, cores() // count))),
-        ThreadPoolExecutor(count, thread_name_prefix="layer") as pool,
+        ThreadPoolExecutor(threads, thread_name_prefix="layer") as pool,
     ):
         running: dict[Future[T], int] = {}
         waiting = iter(jobs)
         job = next(waiting, None)
         try:
             while job or running:
-                while job and len(running) < count and _fits(job, running, budget):
+                while job and len(running) < threads and _fits(job, running, budget):
                     if job.late and _ends_after(deadline, job):
                         yield job.late()
                     else:
@@ -94,6 +100,12 @@ def at_once(jobs: Sequence[Job[T]], budget: int, workers: int | None = None) -> 
     as_long = sum(job.effort for job in jobs) / longest.effort if longest.effort else 1.0
     fitting = min(round(as_long), budget // max(longest.bytes, 1))
     return max(1, min(workers or cores(), fitting))
+
+
+def at_peak(jobs: Sequence[Job[T]], budget: int, workers: int | None = None) -> int:
+    """Bytes that `run` may need at one time: those of its largest jobs, within the budget."""
+    largest = sorted((job.bytes for job in jobs), reverse=True)
+    return min(budget, sum(largest[: at_once(jobs, budget, workers)]))
 
 
 def _fits(job: Job[T], running: dict[Future[T], int], budget: int) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from auditor.architecture.building import build
 from auditor.records import Module, Settings
 from auditor.spectral.eigenvalues import Eigensolver, lapack
-from auditor.wall.jobs import Memory, Progress, quiet
+from auditor.wall.jobs import Memory, Progress, alone, quiet
 
 __all__ = ["Bench", "Memory", "Progress", "quiet"]
 
@@ -22,4 +22,5 @@ class Bench:
     progress: Progress = quiet
     solve: Eigensolver = lapack
     time_budget: float | None = None  # seconds to measure in; what does not fit is left out
+    admit: Callable[[int], int] = alone  # bytes -> how many audits measure; waits until they fit
     build: Callable[[str], Mapping[str, Module]] = build  # modules of the model of a config.json

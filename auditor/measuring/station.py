@@ -15,7 +15,7 @@ from auditor.audit import measure
 from auditor.changes import Sides, change
 from auditor.errors import WeightsError
 from auditor.estimates import Speed, effort, peak_bytes, seconds, speed
-from auditor.executors.threads import Job, run
+from auditor.executors.threads import Job, at_peak, run
 from auditor.measuring.bench import Bench
 from auditor.measuring.pairing import Others, Outcome, moved
 from auditor.measuring.unit import Read, Unit
@@ -70,22 +70,24 @@ class Station:
         A unit that needs more memory than there is, or more time than is left, is not
         started: its tensors are skipped, as not read.
         """
-        start = time.monotonic()
         named = {unit.name: unit for unit in wanted}
         names = order(named, self.architecture.positions)
         found = {unit.name: out for unit in wanted if (out := self._too_large(unit))}
         limit = self.bench.time_budget
         rate = None if limit is None else speed(self.bench.solve)
-        jobs = [
+        placed = [
             self._job(index, named[name], rate)
             for index, name in enumerate(names)
             if name not in found
         ]
+        jobs = [job for _, job in sorted(placed, key=lambda pair: pair[0])]
+        among = self.bench.admit(at_peak(jobs, self.bench.budget, self.bench.workers))
         for outcome in run(
-            [job for _, job in sorted(jobs, key=lambda pair: pair[0])],
+            jobs,
             budget=self.bench.budget,
             workers=self.bench.workers,
-            deadline=None if limit is None else start + limit,
+            deadline=None if limit is None else time.monotonic() + limit,
+            among=among,
         ):
             found[outcome.unit.name] = outcome
             self.bench.progress(len(found), len(names), outcome.unit.name)

@@ -11,6 +11,8 @@ measured before, it asks the parent for, one message at a time.
 `messages`  what a child may say, checked before anything is made of it
 `serving`   the parent's side: files, memory, what comes back, one request at a time
 `process`   the child started, watched, ended
+`room`      the memory that several at once share
+`stopping`  their end when the program is told to end
 `child`     what runs in it
 `limits`    what it is started with, and what it may take and do
 """

@@ -124,7 +124,7 @@ class Parent:
 
     def desk(self) -> Desk:
         """What the job asks for."""
-        return Desk(self, self.step, self.opened, self.build, self.plan)
+        return Desk(self, self.step, self.opened, self.build, self.plan, self.admit)
 
     def recall(self, key: str) -> Measured | None:
         """What was measured under this key before."""
@@ -145,6 +145,10 @@ class Parent:
     def plan(self, seconds: float) -> None:
         """Say how long measuring may take."""
         self.tell({"say": "plan", "seconds": seconds})
+
+    def admit(self, needed: int) -> int:
+        """Wait until there is memory to measure in; how many audits share the cores then."""
+        return int(self.ask({"say": "admit", "bytes": needed}).head["among"])
 
     def opened(self, reading: Reading) -> None:
         """Say what was read, and wait until the parent knows; it may end the job."""

@@ -23,6 +23,11 @@ def quiet(done: int, total: int, name: str) -> None:
     """Show no progress."""
 
 
+def alone(_: int) -> int:
+    """Be the one audit that measures, whatever it needs."""
+    return 1
+
+
 class Memory(Protocol):
     """Where what was measured is kept, by measurement key."""
 
@@ -107,6 +112,7 @@ class Desk:
     opened: Callable[[Reading], None]  # told what was read; what it raises ends the job
     build: Callable[[str], Mapping[str, Module]]  # modules of the model a config.json describes
     plan: Callable[[float], None]  # told how many seconds measuring may take
+    admit: Callable[[int], int] = alone  # bytes that measuring needs -> how many audits measure
 
 
 def any_weights(reading: Reading) -> None:

@@ -123,6 +123,13 @@ class Plan(Message):
     seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
+class Admit(Message):
+    """Measuring needs so many bytes. Tell me to go on, and how many others do."""
+
+    say: Literal["admit"]
+    bytes: Whole
+
+
 class Opened(Message):
     """All files are open, and this was read. Tell me to go on."""
 
@@ -166,8 +173,8 @@ class Paired:
 
 
 Said = Annotated[
-    Open | Read | Close | Recall | Keep | Build | Step | Alive | Note | Plan | Opened | Found | Done
-    | Failed,
+    Open | Read | Close | Recall | Keep | Build | Step | Alive | Note | Plan | Admit | Opened
+    | Found | Done | Failed,
     Field(discriminator="say"),
 ]  # fmt: skip
 SAID: TypeAdapter[Any] = TypeAdapter(Said)

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -18,9 +19,11 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from auditor.errors import WorkerError
+from auditor.errors import AuditorError, WorkerError
 from auditor.wall.frames import Channel, ClosedError, ForgedError, SilentError
 from auditor.wall.limits import environment
+from auditor.wall.room import Room
+from auditor.wall.stopping import ended_at, go_on
 
 if TYPE_CHECKING:
     from auditor.wall.jobs import Desk, Examined, Job
@@ -36,6 +39,7 @@ OPENING = 50e6  # bytes a second that files are read and hashed at, ten times sl
 SAID = 4096  # bytes of its last words
 LOOK = 5.0  # seconds between looks at the memory it takes
 PROGRAM_TAKES = 6 << 30  # bytes resident besides `limits.memory`: a GPU's driver takes 4 GiB
+PROGRAM_COUNTS = 256 << 20  # bytes of it that count where several are at work: 0.2 GiB was measured
 
 
 @dataclass(slots=True)
@@ -47,6 +51,8 @@ class Child:
 
     silence: float = SILENCE  # seconds without a message after which it is ended
     program: str = PROGRAM
+    stop: threading.Event | None = None  # set when the program is told to end
+    room: Room | None = None  # shared with the other children; None: there are none
     _stack: ExitStack = field(default_factory=ExitStack)
     _process: "subprocess.Popen[bytes]" = field(init=False)
     _channel: Channel = field(init=False)
@@ -100,10 +106,19 @@ class Child:
 
     def end(self) -> None:
         """Kill the process if it is still there, and leave nothing of it behind."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        self._kill()
         self._process.wait()
         self._stack.close()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    def _admit(self, needed: int) -> int:
+        """Let it measure once there is room; what it takes is free again when it has ended."""
+        if self.room is None:
+            return 1
+        return self._stack.enter_context(self.room.taken(needed + PROGRAM_COUNTS, self.stop))
 
     def run(self, job: "Job", desk: "Desk") -> "Examined":
         """Do a job.
@@ -113,14 +128,25 @@ class Child:
         WorkerError
             If the process crashes, takes more memory or time than it may, or says nothing, or
             anything that is not understood.
+        StoppedError
+            If `stop` is set before it is done: the process is killed within a second, and what
+            it measured until then is kept.
         AuditorError
             As the job itself raises it.
         """
+        try:
+            with ended_at(self.stop, self._kill):
+                return self._done(job, desk)
+        except AuditorError:
+            go_on(self.stop)  # what went wrong then is that it was killed
+            raise
+
+    def _done(self, job: "Job", desk: "Desk") -> "Examined":
         from auditor.wall import sending  # noqa: PLC0415 - while the child imports what it needs
         from auditor.wall.serving import Office  # noqa: PLC0415 - as above
 
         with ExitStack() as stack:
-            office = Office(job, desk, self._channel, stack)
+            office = Office(job, desk, self._channel, stack, self._admit, self.stop)
             try:
                 self._channel.send(sending.of_job(job))
                 return self._serve(office, job)
@@ -206,9 +232,26 @@ class Child:
         return f": {last[:300]!r}" if last else ""
 
 
-def apart(job: "Job", desk: "Desk") -> "Examined":
-    """Do a job in a child of its own; as `Child.run`."""
-    with Child() as child:
+def apart(
+    job: "Job",
+    desk: "Desk",
+    *,
+    stop: threading.Event | None = None,
+    room: Room | None = None,
+) -> "Examined":
+    """Do a job in a child of its own; as `Child.run`.
+
+    Parameters
+    ----------
+    job, desk
+        What is asked, and where the job asks for what is not its own.
+    stop
+        Set from elsewhere, ends it.
+    room
+        Shared by the jobs that run side by side: they measure when there is memory for it.
+    """
+    go_on(stop)
+    with Child(stop=stop, room=room) as child:
         return child.run(job, desk)
 
 

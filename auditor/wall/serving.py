@@ -8,18 +8,20 @@ import io
 import logging
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import Any, BinaryIO
 
-from auditor.errors import AuditorError, WorkerError
+from auditor.errors import AuditorError, StoppedError, WorkerError
 from auditor.records import Comparison, LayerChange, LayerRecord, Reading, Skip, SourceFile
 from auditor.wall import messages
 from auditor.wall.frames import Channel, ForgedError, Frame
 from auditor.wall.jobs import Desk, Examined, Header, Job
 from auditor.wall.messages import ERRORS, Message
+from auditor.wall.stopping import unless_told
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +36,12 @@ class Office:
     desk: Desk
     channel: Channel
     stack: ExitStack  # closes what is opened for the child
+    admit: Callable[[int], int]  # bytes -> how many measure, itself among them; waits for memory
+    stop: threading.Event | None = None  # set when the program is told to end
     at: str = "it began"  # the last that is known of the child
     plan: float | None = None  # seconds it says that measuring takes; None: files are opened
     result: Examined | None = None
+    _admitted: bool = False
     _reading: Reading | None = None
     _layers: list[LayerRecord] = field(default_factory=list)
     _skipped: list[Skip] = field(default_factory=list)
@@ -66,7 +71,9 @@ class Office:
             raise ForgedError(f"more than {HANDLES} files at a time")
         make = file.ranges if said.ranged and file.ranges is not None else file.open
         try:
-            handle = make()
+            handle = unless_told(self.stop, make) if file.is_elsewhere else make()
+        except StoppedError:
+            raise
         except (OSError, AuditorError) as error:
             self._refuse(error)
             return
@@ -140,6 +147,12 @@ class Office:
     def _plan(self, said: messages.Plan, _: Frame) -> None:
         self.plan = said.seconds
 
+    def _admit(self, said: messages.Admit, _: Frame) -> None:
+        if self._admitted:
+            raise ForgedError("a second question for memory")
+        self._admitted = True
+        self.channel.send({"among": self.admit(said.bytes)})
+
     def _opened(self, said: messages.Opened, _: Frame) -> None:
         if self._reading is not None:
             raise ForgedError("files that are opened a second time")
@@ -207,6 +220,7 @@ DUTIES: Mapping[type[Message], Duty] = {
     messages.Alive: Office._alive,
     messages.Note: Office._note,
     messages.Plan: Office._plan,
+    messages.Admit: Office._admit,
     messages.Opened: Office._opened,
     messages.Found: Office._found,
     messages.Done: Office._done,

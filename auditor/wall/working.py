@@ -73,6 +73,7 @@ def _bench(terms: Terms, desk: Desk) -> Bench:
         workers=terms.workers,
         progress=desk.progress,
         solve=eigensolver(terms.device),
+        admit=desk.admit,
         build=desk.build,
         time_budget=terms.time_budget,
     )
