@@ -10,6 +10,7 @@ from auditor.ledger.deliveries import Delivery
 from auditor.ledger.hints import Hint
 from auditor.ledger.history import Decision
 from auditor.ledger.ledger import Ledger
+from auditor.ledger.lookup import Stand, Wanted
 from auditor.ledger.models import State
 from auditor.ledger.notices import Notice, Outgoing
 from auditor.ledger.noting import Told
@@ -26,6 +27,8 @@ __all__ = [
     "Outgoing",
     "Problem",
     "SourceState",
+    "Stand",
     "State",
     "Told",
+    "Wanted",
 ]
