@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,10 +21,12 @@ from typing import Any, TypeVar
 from auditor import __version__
 from auditor.errors import SourceError, UsageError
 from auditor.hub_client.meanings import Response, Unanswered, must_be_fine
+from auditor.hub_client.quota import Quota
 from auditor.weights.spans import deadline
 
 T = TypeVar("T")
 Url = Any  # httpx.URL
+Params = Mapping[str, str | Sequence[str]]
 Client = Any  # httpx.Client
 
 PUBLIC = "https://huggingface.co"
@@ -55,6 +57,7 @@ class Access:
     token: str | None = field(default=None, repr=False)
     pauses: tuple[float, ...] = PAUSES
     silence: float = SILENCE
+    quota: Quota = field(default_factory=Quota, compare=False)  # as the last answer stated it
 
     @contextmanager
     def answer(self, get: Get) -> Iterator[Response]:
@@ -80,10 +83,12 @@ class Access:
             raise Unanswered(f"{get.subject}: {self.endpoint} fell silent") from error
         except httpx.RequestError as error:
             said = str(error)[:200] or type(error).__name__
-            raise Unanswered(f"{get.subject}: the connection failed: {said}") from error
+            raise Unanswered(
+                f"{get.subject}: the connection to {self.endpoint} failed: {said}"
+            ) from error
 
-    def json(self, path: str, params: Mapping[str, str], subject: str) -> object:
-        """What the Hub's API answers at a path.
+    def json(self, path: str, params: Params, subject: str) -> object:
+        """What the Hub's API answers at a path, of a long answer the first page.
 
         Raises
         ------
@@ -94,16 +99,30 @@ class Access:
         SourceError
             If the Hub does not answer, or not in JSON.
         """
-        httpx = _library()
-        url = str(httpx.URL(f"{self.endpoint}{path}", params=dict(params)))
-        body = self.persistently(lambda: self._body(Get(url, subject)))
-        try:
-            return json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise SourceError(
-                f"{subject}: {self.endpoint} answered something that is no JSON; "
-                "is there a proxy with a page of its own in between?"
-            ) from error
+        return next(self.pages(path, params, subject))
+
+    def pages(self, path: str, params: Params, subject: str) -> Iterator[object]:
+        """What the Hub's API answers at a path, page by page; a page is asked for when needed.
+
+        Near the end of what the Hub allows, requests are made slowly.
+
+        Raises
+        ------
+        SourceError
+            As `json`; and if the next page is said to be on another server.
+        """
+        url: str | None = str(_library().URL(f"{self.endpoint}{path}", params=dict(params)))
+        while url is not None:
+            time.sleep(self.quota.pause)
+            get = Get(url, subject)
+            body, url = self.persistently(lambda get=get: self._page(get))
+            try:
+                yield json.loads(body)
+            except (ValueError, RecursionError) as error:
+                raise Unanswered(
+                    f"{subject}: {self.endpoint} answered something that is no JSON; "
+                    "is there a proxy with a page of its own in between?"
+                ) from error
 
     def persistently(self, work: Callable[[], T], progress: Callable[[], int] = int) -> T:
         """What `work` returns, begun anew after a pause while the Hub is `Unanswered`.
@@ -130,7 +149,8 @@ class Access:
         hub = _library().URL(self.endpoint)
         return (where.scheme, where.host, where.port) == (hub.scheme, hub.host, hub.port)
 
-    def _body(self, get: Get) -> bytes:
+    def _page(self, get: Get) -> tuple[bytes, str | None]:
+        """The body of an answer, and where it goes on."""
         found, until = bytearray(), deadline(0)
         with self.answer(get) as answer:
             must_be_fine(answer, get.subject, self.endpoint)
@@ -139,7 +159,8 @@ class Access:
                 until.check(get.subject)
                 if len(found) > LONGEST_JSON:
                     raise SourceError(f"{get.subject}: the answer is longer than any listing")
-        return bytes(found)
+            onward = answer.links.get("next", {}).get("url")
+            return bytes(found), str(self._next(answer.url, onward, get)) if onward else None
 
     def _followed(self, get: Get) -> Response:
         client, where = _client(self.silence), _library().URL(get.url)
@@ -147,6 +168,8 @@ class Access:
             owned = {"authorization": f"Bearer {self.token}"} if self.token else {}
             sent = {**get.headers, **(owned if self.is_hub(where) else {})}
             answer = client.send(client.build_request("GET", where, headers=sent), stream=True)
+            if self.is_hub(where):
+                self.quota.note(answer.headers)
             says = answer.headers.get("x-repo-commit", get.commit)
             if get.commit and self.is_hub(where) and says != get.commit:
                 answer.close()

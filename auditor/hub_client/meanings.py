@@ -1,23 +1,30 @@
 """What the Hub's refusals mean, told as what they are."""
 
-from importlib import import_module
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from auditor.errors import GoneError, RefusedError, SourceError, UnreachableError
+from auditor.hub_client.quota import window
 
 Response = Any  # httpx.Response, or that of the library which replaces it
 
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 DISABLED = "Access to this resource is disabled."
+LONGEST_SHOWN = 1e9  # seconds, of a wait; dates end
 BAD_TOKEN = "Invalid credentials"  # noqa: S105 - how the Hub's own sentence begins
 
 
 class Unanswered(UnreachableError):
     """The Hub did not answer as it should this time; asked again after `wait` seconds."""
 
-    def __init__(self, message: str, wait: float = 0.0) -> None:
+    def __init__(self, message: str, wait: float = 0.0, status: int = 0) -> None:
         super().__init__(message)
         self.wait = wait
+        self.status = status  # of the answer, 0 where there was none
+
+
+class TokenRefused(UnreachableError):
+    """The Hub does not accept the token, whatever is asked for with it."""
 
 
 def must_be_fine(answer: Response, subject: str, endpoint: str) -> None:
@@ -46,7 +53,10 @@ def must_be_fine(answer: Response, subject: str, endpoint: str) -> None:
     if status in TRANSIENT:
         raise _busy(answer, subject, endpoint)
     if said.startswith(BAD_TOKEN):
-        raise SourceError(f"{endpoint} does not accept the token; renew HF_TOKEN, or unset it")
+        raise TokenRefused(
+            f"{endpoint} does not accept the token; renew it (HF_TOKEN, or `token` of the "
+            "source), or unset it"
+        )
     raise _refusal(status, code, said, subject, endpoint)
 
 
@@ -79,15 +89,21 @@ def _refusal(status: int, code: str, said: str, subject: str, endpoint: str) -> 
 
 
 def _busy(answer: Response, subject: str, endpoint: str) -> Unanswered:
-    wait = _wait(answer)
-    asked = f" and asks to wait {wait:.0f} s" if wait else ""
-    if answer.status_code == 429:
+    wait, status = _wait(answer), answer.status_code
+    asked = f" and asks to wait {wait:.0f} s, until {_until(wait)}" if wait else ""
+    if status == 429:
         return Unanswered(
             f"{subject}: {endpoint} allows no more requests now{asked}; "
             "try later, or set HF_TOKEN: whoever is logged in may ask more",
             wait,
+            status,
         )
-    return Unanswered(f"{subject}: {endpoint} answered {answer.status_code}{asked}", wait)
+    return Unanswered(f"{subject}: {endpoint} answered {status}{asked}", wait, status)
+
+
+def _until(wait: float) -> str:
+    moment = datetime.now(UTC) + timedelta(seconds=min(wait, LONGEST_SHOWN))
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _wait(answer: Response) -> float:
@@ -95,7 +111,7 @@ def _wait(answer: Response) -> float:
     stated = answer.headers.get("retry-after", "")
     if stated.isascii() and stated.isdigit() and len(stated) < 10:
         return float(stated)
-    window = import_module("huggingface_hub.utils").parse_ratelimit_headers(answer.headers)
-    if answer.status_code == 429 and window is not None and window.remaining == 0:
-        return float(min(window.reset_in_seconds, 10**9))
+    left = window(answer.headers)
+    if answer.status_code == 429 and left is not None and left.remaining == 0:
+        return float(left.seconds)
     return 0.0
