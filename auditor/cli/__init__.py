@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
-from auditor import __version__
+from auditor import __version__, logs
 from auditor.cli import auditing, comparing, deciding, inspecting, setting_up, watching
-from auditor.cli.common import OneLine, out, prepare_streams, printable
+from auditor.cli.common import out, prepare_streams, printable
 from auditor.errors import AuditorError, ConfigError, WorkerError
+from auditor.logs import Form
 
 USAGE = 2
 INCOMPLETE = 3
@@ -49,10 +50,16 @@ def _options(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Log what happens, to stderr.")
     ] = False,
+    log: Annotated[
+        Form,
+        typer.Option(
+            "--log",
+            envvar="AUDITOR_LOG",
+            help="How lines are logged: text, json, or auto: text on a terminal.",
+        ),
+    ] = "auto",
 ) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, handlers=[handler])
+    logs.set_up(logging.INFO if verbose else logging.ERROR, log)
 
 
 def main() -> None:

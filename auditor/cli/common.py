@@ -1,7 +1,6 @@
 """Options that commands share, how they show progress, and how they print."""
 
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -148,14 +147,6 @@ def prepare_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
         else:
             stream.reconfigure(errors="backslashreplace")
-
-
-class OneLine(logging.Formatter):
-    """A log line that hostile names cannot break or colour."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        """As `logging.Formatter` does, on one printable line."""
-        return printable(super().formatMessage(record), 2000)
 
 
 def _drop_stdout() -> None:
