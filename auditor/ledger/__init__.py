@@ -14,6 +14,7 @@ from auditor.ledger.lookup import Stand, Wanted
 from auditor.ledger.models import State
 from auditor.ledger.notices import Notice, Outgoing
 from auditor.ledger.noting import Told
+from auditor.ledger.retention import Forgotten
 from auditor.ledger.watching import SourceState
 from auditor.ledger.work import Problem
 
@@ -21,6 +22,7 @@ __all__ = [
     "Claim",
     "Decision",
     "Delivery",
+    "Forgotten",
     "Hint",
     "Ledger",
     "Notice",

@@ -90,6 +90,7 @@ def _finish(claim: ClaimRow, document: Document, quarantine: str | None) -> None
 def _write(
     session: Session, row: VersionRow, document: Document, sinks: Sequence[str], at: datetime
 ) -> None:
+    row.concluded_at = row.concluded_at or at
     known = _first_seen(session, row)
     _supersede(session, row)
     audit = _audit(row, document, at)

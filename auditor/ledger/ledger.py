@@ -1,6 +1,7 @@
 """The one door to the database."""
 
 from auditor.ledger.doors.auditing import Auditing
+from auditor.ledger.doors.keeping import Keeping
 from auditor.ledger.doors.lookup import Lookup
 from auditor.ledger.doors.overview import Overlooking
 from auditor.ledger.doors.sending import Sending
@@ -10,7 +11,7 @@ from auditor.ledger.doors.working import Working
 from auditor.ledger.opening import open_engine
 
 
-class Ledger(Watching, Working, Auditing, Sending, Lookup, Overlooking, Telling):
+class Ledger(Watching, Working, Auditing, Sending, Lookup, Overlooking, Telling, Keeping):
     """What was seen, measured, concluded, decided and delivered.
 
     Each method is one transaction: it happened wholly or not at all. Threads and processes

@@ -85,6 +85,7 @@ class VersionRow(Base):
     facts: Mapped[Mapping[str, Any]]
     noted_at: Mapped[datetime | None]  # None: audited by hand, no source has announced it
     fresh: Mapped[bool] = mapped_column(default=False)  # made while its model was watched already
+    concluded_at: Mapped[datetime | None] = mapped_column(index=True)  # its first audit
 
     __table_args__ = (
         Index(None, "source", "model", "created_at"),

@@ -69,8 +69,10 @@ def _waiting(session: Session) -> dict[Priority, int]:
         .where(ClaimRow.state == State.PENDING)
         .group_by(ClaimRow.priority)
     )
-    found = dict(session.execute(query).tuples().all())
-    return {priority: found.get(int(priority), 0) for priority in Priority}
+    found = dict.fromkeys(Priority, 0)
+    for priority, count in session.execute(query):
+        found[Priority(priority)] = count
+    return found
 
 
 def _oldest(session: Session) -> datetime | None:
@@ -245,20 +247,16 @@ def _latencies(session: Session, since: datetime) -> list[float]:
     then: the date of a commit on the Hub is its author's, and says nothing of when it was
     pushed.
     """
-    earlier = aliased(AuditRow)
-    again = select(earlier.id).where(
-        earlier.version_id == AuditRow.version_id, earlier.id < AuditRow.id
-    )
     query = (
-        select(VersionRow.created_at, VersionRow.noted_at, AuditRow.saved_at)
-        .join(VersionRow)
-        .where(AuditRow.saved_at >= since, VersionRow.fresh, ~again.exists())
-        .order_by(AuditRow.saved_at.desc())
+        select(VersionRow)
+        .where(VersionRow.concluded_at >= since, VersionRow.fresh)
+        .order_by(VersionRow.concluded_at.desc())
         .limit(SAMPLE)
     )
     return sorted(
-        max(0.0, (saved - _registered(made, noted)).total_seconds())
-        for made, noted, saved in session.execute(query)
+        max(0.0, (row.concluded_at - _registered(row.created_at, row.noted_at)).total_seconds())
+        for row in session.scalars(query)
+        if row.concluded_at is not None
     )
 
 

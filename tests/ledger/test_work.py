@@ -233,7 +233,8 @@ def next_claimable(rows: list[Row], at: datetime, owner: str) -> Row | None:
     def free(row: Row) -> bool:
         if row["state"] == "pending":
             return bool(row["due"] <= at)
-        return row["state"] == "running" and row["until"] <= at and row["owner"] != owner
+        expired = bool(row["state"] == "running" and row["until"] <= at)
+        return expired and bool(row["owner"] != owner)
 
     for row in rows:  # a version is as urgent as the most urgent one that waits for it
         behind = [other for other in open_of_model(row) if position(other) >= position(row)]
@@ -288,7 +289,7 @@ class Rule:
 
     def is_held(self, owner: str) -> bool:
         row = self.held[owner]
-        return row["state"] == "running" and row["owner"] == owner
+        return bool(row["state"] == "running" and row["owner"] == owner)
 
     def save(self, owner: str) -> None:
         of = self.held[owner]["of"]

@@ -9,6 +9,10 @@ revision = "0003"
 down_revision = "0002"
 
 MOMENT = sa.DateTime(timezone=True)
+FIRST_AUDITS = """
+    UPDATE versions SET concluded_at =
+        (SELECT min(saved_at) FROM audits WHERE audits.version_id = versions.id)
+"""
 
 
 def upgrade() -> None:
@@ -18,6 +22,9 @@ def upgrade() -> None:
     _add("sources", sa.Column("troubles", sa.JSON(), nullable=False), "{}")
     _add("sources", sa.Column("remarks", sa.JSON(), nullable=False), "{}")
     _add("versions", sa.Column("fresh", sa.Boolean(), nullable=False), sa.false())
+    op.add_column("versions", sa.Column("concluded_at", MOMENT, nullable=True))
+    op.execute(FIRST_AUDITS)
+    op.create_index("ix_versions_concluded_at", "versions", ["concluded_at"])
     _add("claims", sa.Column("priority", sa.Integer(), nullable=False), "1")
     op.add_column("claims", sa.Column("since", MOMENT, nullable=True))
     op.add_column("claims", sa.Column("waits_since", MOMENT, nullable=True))
