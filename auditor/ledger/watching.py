@@ -144,4 +144,5 @@ def source_row(session: Session, name: str) -> SourceRow:
     if row is None:
         row = SourceRow(name=name)
         session.add(row)
+        session.flush()  # what it begins with is filled in
     return row
