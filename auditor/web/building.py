@@ -2,22 +2,47 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from auditor import __version__
 from auditor.errors import AuditorError, LedgerError, SourceError, UsageError
+from auditor.web import audits, hooks, steering, versions
+from auditor.web.answers import Refusal
 from auditor.web.door import PATIENCE, Door, Rules
 from auditor.web.house import House
 from auditor.web.refusals import refusal
 
 log = logging.getLogger(__name__)
 
-ROUTERS: tuple[Callable[[House], APIRouter], ...] = ()
+ROUTERS: tuple[Callable[[House], APIRouter], ...] = (
+    audits.router,
+    hooks.router,
+    steering.router,
+    versions.router,
+)
 
+REFUSED: dict[int | str, dict[str, Any]] = {  # what any route may answer instead
+    status: {"model": Refusal, "description": description}
+    for status, description in {
+        400: "The request cannot be understood.",
+        401: "No token, or a wrong one.",
+        403: "Not by this role, signature or host name.",
+        404: "There is no such thing.",
+        408: "The request took too long to arrive.",
+        413: "The request is too long.",
+        415: "The body is of another type.",
+        422: "A parameter or a part of the body is of another form.",
+        500: "A bug.",
+        502: "A source does not answer.",
+        503: "The ledger cannot be used now.",
+    }.items()
+}
 STATUS: tuple[tuple[type[AuditorError], int], ...] = (  # the first that fits
     (UsageError, 404),
     (SourceError, 502),
@@ -48,8 +73,9 @@ def create(house: House, patience: float = PATIENCE) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
+    bearer = Depends(HTTPBearer(auto_error=False))  # for /openapi.json; the door checks it
     for router in ROUTERS:
-        app.include_router(router(house))
+        app.include_router(router(house), responses=REFUSED, dependencies=[bearer])
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(AuditorError, _failed)
