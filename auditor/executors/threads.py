@@ -34,6 +34,7 @@ def run(
     budget: int,
     workers: int | None = None,
     deadline: float | None = None,
+    audits: int = 1,
     among: int = 1,
 ) -> Iterator[T]:
     """Yield the results of `jobs` in the order they finish; they start in the given order.
@@ -57,17 +58,20 @@ def run(
     deadline
         On the clock `time.monotonic`. A job that would end later is not started, and its
         `late` is yielded instead.
+    audits
+        Programs like this one that may share the cores: BLAS has no more than its share in a
+        thread. Not by how many there are just now: the last digits of a result depend on the
+        threads of BLAS, and a result must not depend on what else runs.
     among
-        Programs like this one that share the cores: each has fewer threads then. BLAS in each
-        thread has as many as it would alone, for the last digits of a result depend on them,
-        and a result must not depend on what else runs.
+        How many there are just now, this one among them: each has its share of threads.
     """
     count = at_once(jobs, budget, workers)
     threads = count if workers else max(1, min(count, cores() // among))
     blas = ThreadpoolController().select(user_api="blas")
     most = max((library.num_threads for library in blas.lib_controllers), default=1)
+    most = max(1, min(most, cores() // count, cores() // audits))
     with (
-        blas.limit(limits=min(most, max(1, cores() // count))),
+        blas.limit(limits=most),
         ThreadPoolExecutor(threads, thread_name_prefix="layer") as pool,
     ):
         running: dict[Future[T], int] = {}

@@ -21,7 +21,7 @@ from auditor.wall import messages
 from auditor.wall.frames import Channel, ForgedError, Frame
 from auditor.wall.jobs import Desk, Examined, Header, Job
 from auditor.wall.messages import ERRORS, Message
-from auditor.wall.stopping import unless_told
+from auditor.wall.stopping import fetched
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Office:
             raise ForgedError(f"more than {HANDLES} files at a time")
         make = file.ranges if said.ranged and file.ranges is not None else file.open
         try:
-            handle = unless_told(self.stop, make) if file.is_elsewhere else make()
+            handle = fetched(self.stop, make) if file.is_elsewhere else make()
         except StoppedError:
             raise
         except (OSError, AuditorError) as error:

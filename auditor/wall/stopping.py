@@ -4,11 +4,9 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import BinaryIO
 
 from auditor.errors import StoppedError
-
-T = TypeVar("T")
 
 LOOK = 0.5  # seconds between looks at whether the program is told to end
 
@@ -47,8 +45,8 @@ def _watch(stop: threading.Event, over: threading.Event, end: Callable[[], None]
             return
 
 
-def unless_told(stop: threading.Event | None, work: Callable[[], T]) -> T:
-    """What `work` gives; if the program is told to end meanwhile, it is left to itself.
+def fetched(stop: threading.Event | None, fetch: Callable[[], BinaryIO]) -> BinaryIO:
+    """The handle that `fetch` gives; if the program is told to end first, it is left to itself.
 
     A transfer cannot be broken off from outside: it runs on in a thread that does not keep the
     program from ending, and what it fetches is kept if the program lives that long.
@@ -56,19 +54,28 @@ def unless_told(stop: threading.Event | None, work: Callable[[], T]) -> T:
     Raises
     ------
     StoppedError
-        If the program is told to end first. And what `work` raises.
+        If the program is told to end first. And what `fetch` raises.
     """
     if stop is None:
-        return work()
-    found: Future[T] = Future()
-    threading.Thread(target=_work, args=(work, found), name="fetch", daemon=True).start()
+        return fetch()
+    found: Future[BinaryIO] = Future()
+    threading.Thread(target=_fetch, args=(fetch, found), name="fetch", daemon=True).start()
     while not wait((found,), LOOK).done:
-        go_on(stop)
+        try:
+            go_on(stop)
+        except StoppedError:
+            found.add_done_callback(_close)
+            raise
     return found.result()
 
 
-def _work(work: Callable[[], T], found: "Future[T]") -> None:
+def _fetch(fetch: Callable[[], BinaryIO], found: "Future[BinaryIO]") -> None:
     try:
-        found.set_result(work())
+        found.set_result(fetch())
     except BaseException as error:  # noqa: BLE001 - raised where the result is waited for
         found.set_exception(error)
+
+
+def _close(found: "Future[BinaryIO]") -> None:
+    if found.exception() is None:
+        found.result().close()

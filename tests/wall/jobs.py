@@ -1,6 +1,7 @@
 """Jobs on small real files, and files that do something when the child asks for them."""
 
 import io
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,15 @@ def job(folder: Path, before: Path | None = None, **terms: Any) -> Job:
     told = Terms(**{"settings": QUICK, "memory": 1 << 30, **terms})
     against = None if before is None else Against(version_at(before), files_at(before))
     return Job(files_at(folder), str(folder), told, against)
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process runs, or waits to be reaped."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def desk(memory: Memory | None = None, progress: Progress = quiet, **changed: Any) -> Desk:

@@ -19,7 +19,7 @@ from auditor.records import Settings
 from auditor.wall.jobs import Against, Examined
 from auditor.wall.process import PROGRAM, Child, apart, here
 from tests.models import weights, write
-from tests.wall.jobs import desk, distant, job, when_opened
+from tests.wall.jobs import desk, distant, is_there, job, when_opened
 
 GONE_WITHIN = 5.0  # seconds
 
@@ -32,15 +32,6 @@ def net(tmp_path) -> Path:
 def told(found: Examined) -> str:
     """Everything in it; a float's text is the float."""
     return repr(found)
-
-
-def is_there(pid: int) -> bool:
-    """Whether a process runs, or waits to be reaped."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def gone(pid: int) -> bool:

@@ -104,6 +104,7 @@ FORGED = {
     "a layer beyond 64 bits": {"say": "found", "layers": [layer(shape=[1 << 80, 2])]},
     "a word for a level": {"say": "note", "level": "CRITICAL", "event": "", "text": ""},
     "forever": {"say": "plan", "seconds": math.inf},
+    "memory without an end": {"say": "admit", "bytes": 1 << 80},
 }
 
 
@@ -113,6 +114,11 @@ def test_what_no_child_of_ours_says_ends_it(said, net):
     reason = refused(says(frame), job(net))
     assert reason.startswith(f"the process that read {net} sent ")
     assert "and was ended; nothing it said is used" in reason
+
+
+def test_memory_is_asked_for_once(net):
+    asks = repr({"say": "admit", "bytes": 1})
+    assert "sent a second question for memory" in refused(says(asks, asks), job(net))
 
 
 def test_messages_that_are_too_long_are_not_waited_for(net):
