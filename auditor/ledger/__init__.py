@@ -15,10 +15,13 @@ from auditor.ledger.models import State
 from auditor.ledger.notices import Notice, Outgoing
 from auditor.ledger.noting import Told
 from auditor.ledger.retention import Forgotten
+from auditor.ledger.telling import Audited, Before, Stuck
 from auditor.ledger.watching import SourceState
 from auditor.ledger.work import Problem
 
 __all__ = [
+    "Audited",
+    "Before",
     "Claim",
     "Decision",
     "Delivery",
@@ -31,6 +34,7 @@ __all__ = [
     "SourceState",
     "Stand",
     "State",
+    "Stuck",
     "Told",
     "Wanted",
 ]
