@@ -20,4 +20,5 @@ class House:
     rhythms: Mapping[str, Rhythm]  # when each source is looked at, by its name
     clock: Callable[[], datetime]
     nudge: Callable[[], object]  # there is something to do: do not wait for the next tick
+    begun: datetime | None = None  # since when the service runs
     running: Mapping[str, datetime] = field(default_factory=dict)  # version id -> at work since
