@@ -1,11 +1,11 @@
-"""``config``, ``doctor`` and ``demo``: getting started."""
+"""``config`` and ``demo``: getting started."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from auditor.cli.common import ConfigFile, optional, out, out_json, printable, required
+from auditor.cli.common import ConfigFile, out, out_json, required
 
 CONFIG = """
 \b
@@ -13,13 +13,6 @@ Examples:
   auditor config check
   auditor config check --config /etc/auditor/config.yaml
   auditor config schema > config.schema.json
-"""
-DOCTOR = """
-Exit code: 0 if nothing is wrong, 2 if something is.
-
-\b
-Example:
-  auditor doctor --config /etc/auditor/config.yaml
 """
 DEMO = """
 \b
@@ -35,7 +28,6 @@ def register(app: typer.Typer) -> None:
     config.command("check", epilog=CONFIG)(check)
     config.command("schema", epilog=CONFIG)(schema)
     app.add_typer(config, name="config")
-    app.command("doctor", epilog=DOCTOR)(doctor)
     app.command("demo", epilog=DEMO)(demo)
 
 
@@ -69,18 +61,6 @@ def schema(
     else:
         raise typer.BadParameter(f"no schema {of!r}; there are config, audit and analysis")
     out_json(found)
-
-
-def doctor(*, config: ConfigFile = None) -> None:
-    """Look at this installation: configuration, ledger, sources, disk, processors."""
-    from auditor.doctor import examine
-
-    healthy = True
-    for symptom in examine(optional(config)):
-        line = f"{'ok  ' if symptom.fine else 'BAD '} {symptom.what}: {symptom.found}"
-        out(printable(line, 1000))
-        healthy = healthy and symptom.fine
-    raise typer.Exit(0 if healthy else 2)
 
 
 def demo(
