@@ -35,7 +35,7 @@ class Telling(Door):
         with self._read() as session:
             return telling.first_looks(session)
 
-    def refused(self) -> Mapping[int, tuple[VersionId, str]]:
+    def refused_versions(self) -> Mapping[int, tuple[VersionId, str]]:
         """Versions that may not be fetched and are the newest of their model: which, and why."""
         with self._read() as session:
             return telling.refused(session)
