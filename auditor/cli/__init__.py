@@ -12,7 +12,7 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
 from auditor import __version__, logs
-from auditor.cli import auditing, comparing, deciding, inspecting, seeing, setting_up, watching
+from auditor.cli import auditing, comparing, deciding, inspecting, seeing, setting_up, watching, web
 from auditor.cli.common import out, prepare_streams, printable
 from auditor.errors import AuditorError, ConfigError, WorkerError
 from auditor.logs import Form
@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for family in (auditing, inspecting, comparing, watching, seeing, deciding, setting_up):
+for family in (auditing, inspecting, comparing, watching, seeing, deciding, setting_up, web):
     family.register(app)
 
 

@@ -48,6 +48,12 @@ class Server(Section):
         """Whether others than this machine can reach it."""
         return self.host not in LOOPBACK
 
+    @property
+    def address(self) -> str:
+        """Where to ask it: `url`, else as this machine reaches it."""
+        own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - asked
+        return self.url or f"http://{f'[{own}]' if ':' in own else own}:{self.port}"
+
 
 class Target(Section):
     """People who are told when something changes."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from auditor import __version__
 from auditor.errors import AuditorError, LedgerError, SourceError, UsageError
-from auditor.web import audits, hooks, standing, steering, versions
+from auditor.web import audits, health, hooks, metrics, standing, steering, versions
 from auditor.web.answers import Refusal
 from auditor.web.door import PATIENCE, Door, Rules
 from auditor.web.house import House
@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 
 ROUTERS: tuple[Callable[[House], APIRouter], ...] = (
     audits.router,
+    health.router,
     hooks.router,
+    metrics.router,
     standing.router,
     steering.router,
     versions.router,
