@@ -52,8 +52,11 @@ class Content:
             If it cannot be fetched, or has not the size or digest the Hub states.
         """
         with translate(OSError, to=SourceError, doing=f"keeping {self.subject}"):
-            kept = self.kept() or self.cache.add(self._key, self.file.size, self._fetch)
-            return kept.open("rb")
+            return self.cache.open(self._key, self.file.size, self._fetch)
+
+    def discard(self) -> None:
+        """Forget what is kept of it."""
+        self.cache.discard(self._key)
 
     def ranged(self, shelf: Shelf) -> BinaryIO:
         """A handle that fetches what is read and no more; nothing of it is verified."""

@@ -173,4 +173,12 @@ def _file(content: Content, below: str, shelf: Shelf) -> SourceFile:
     file = content.file
     name = file.name.removeprefix(below)
     ranges = partial(content.ranged, shelf) if file.size and content.kept() is None else None
-    return SourceFile(name, role_of(name), file.size, content.open, file.sha256, ranges)
+    return SourceFile(
+        name=name,
+        role=role_of(name),
+        size=file.size,
+        open=content.open,
+        sha256=file.sha256,
+        ranges=ranges,
+        discard=content.discard,
+    )

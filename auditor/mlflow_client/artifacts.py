@@ -66,15 +66,17 @@ class Artifacts:
             If it cannot be fetched, or has another size than was listed.
         """
         with translated(self.uri, f"fetching {file.name} of {redact(self.location)}"):
-            kept = self.kept(file)
-            if kept is None:
-                store = self._store(file.root)
-                local = store.get_local_path(file.name)
+            if self.kept(file) is None:
+                local = self._store(file.root).get_local_path(file.name)
                 if local is not None:
                     _check(Path(local), file)
                     return Path(local).open("rb")
-                kept = self._fetch(store, file)
-            return kept.open("rb")
+            fetch = partial(self._fetch, file)
+            return FileCache(self.cache).open(self._key(file), file.size or 0, fetch)
+
+    def discard(self, file: Listed) -> None:
+        """Forget what is kept of a file."""
+        FileCache(self.cache).discard(self._key(file))
 
     def kept(self, file: Listed) -> Path | None:
         """Where the file is, if it was fetched before."""
@@ -109,13 +111,11 @@ class Artifacts:
     def _key(self, file: Listed) -> str:
         return f"{self.identity}\0{file.root}\0{file.name}\0{file.size}"
 
-    def _fetch(self, store: Any, file: Listed) -> Path:  # noqa: ANN401
-        def whole(staging: Path) -> Path:
-            found = Path(store.download_artifacts(file.name, str(staging)))
-            _check(found, file)
-            return found
-
-        return FileCache(self.cache).add(self._key(file), file.size or 0, whole)
+    def _fetch(self, file: Listed, staging: Path) -> Path:
+        store = self._store(file.root)
+        found = Path(store.download_artifacts(file.name, str(staging)))
+        _check(found, file)
+        return found
 
 
 def _inner(store: Any) -> Any:  # noqa: ANN401

@@ -62,6 +62,7 @@ class SourceFile:
     sha256: str | None = None  # as the source states it
     ranges: Callable[[], BinaryIO] | None = None  # one that fetches what is read, no more of it
     staged: bool = False  # `open` fetches it, and there are no `ranges`
+    discard: Callable[[], None] | None = None  # forget the copy kept here; None: `open` keeps none
 
     @property
     def is_elsewhere(self) -> bool:

@@ -240,6 +240,7 @@ def _file(store: Artifacts, file: Listed, shelf: Shelf) -> SourceFile:
         open=partial(store.open, file),
         ranges=partial(store.ranged, file, shelf) if elsewhere and file.proxied else None,
         staged=elsewhere and not file.proxied,
+        discard=None if file.local else partial(store.discard, file),
     )
 
 

@@ -56,7 +56,7 @@ def _do(parent: "Parent") -> None:
     from auditor.spectral.eigenvalues import lapack  # noqa: PLC0415 - as above
     from auditor.wall.working import work  # noqa: PLC0415 - as above
 
-    job = sending.job_of(parent.channel.receive().head, parent.open)
+    job = sending.job_of(parent.channel.receive().head, parent)
     _forward_logs(parent)
     limits.refuse()
     try:
@@ -121,6 +121,10 @@ class Parent:
             return os.fdopen(answer.descriptor, "rb")
         remote = Remote(self, answer.head["handle"], answer.head["size"])
         return io.BufferedReader(remote, BUFFER)
+
+    def discard(self, side: str, index: int) -> None:
+        """Have the copy of a file forgotten that the parent keeps."""
+        self.tell({"say": "discard", "side": side, "index": index})
 
     def desk(self) -> Desk:
         """What the job asks for."""

@@ -53,6 +53,14 @@ class Open(Message):
     ranged: bool
 
 
+class Discard(Message):
+    """What you keep of this file is damaged."""
+
+    say: Literal["discard"]
+    side: Literal["version", "baseline"]
+    index: Whole
+
+
 class Read(Message):
     """Bytes of an open file that lies elsewhere."""
 
@@ -173,8 +181,8 @@ class Paired:
 
 
 Said = Annotated[
-    Open | Read | Close | Recall | Keep | Build | Step | Alive | Note | Plan | Admit | Opened
-    | Found | Done | Failed,
+    Open | Discard | Read | Close | Recall | Keep | Build | Step | Alive | Note | Plan | Admit
+    | Opened | Found | Done | Failed,
     Field(discriminator="say"),
 ]  # fmt: skip
 SAID: TypeAdapter[Any] = TypeAdapter(Said)

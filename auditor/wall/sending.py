@@ -14,11 +14,14 @@ TERMS, VERSION = TypeAdapter(Terms), TypeAdapter(ModelVersion)
 LAYERS = TypeAdapter(tuple[LayerRecord, ...])
 
 
-class Opens(Protocol):
-    """How a file of the job is opened."""
+class Shelf(Protocol):
+    """Where the files of a job are had: the version's and the baseline's, by place in the list."""
 
-    def __call__(self, side: str, index: int, *, ranged: bool) -> BinaryIO:
-        """The version's or the baseline's, by its place in the list."""
+    def open(self, side: str, index: int, *, ranged: bool) -> BinaryIO:
+        """A handle on one."""
+
+    def discard(self, side: str, index: int) -> None:
+        """Forget the copy of one that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class _File:
     size: int
     sha256: str | None
     ranges: bool
+    kept: bool
 
 
 FILES = TypeAdapter(tuple[_File, ...])
@@ -48,16 +52,16 @@ def of_job(job: Job) -> dict[str, Any]:
     }
 
 
-def job_of(head: Mapping[str, Any], opens: Opens) -> Job:
-    """The job that `of_job` was given; its files are opened by `opens`."""
+def job_of(head: Mapping[str, Any], shelf: Shelf) -> Job:
+    """The job that `of_job` was given; its files are had from `shelf`."""
     against = head["against"]
     return Job(
-        files=_files(head["files"], "version", opens),
+        files=_files(head["files"], "version", shelf),
         where=head["where"],
         terms=TERMS.validate_python(head["terms"]),
         ranged=head["ranged"],
         headers=head["headers"],
-        against=None if against is None else _as_against(against, opens),
+        against=None if against is None else _as_against(against, shelf),
     )
 
 
@@ -75,10 +79,10 @@ def _against(against: Against) -> dict[str, Any]:
     }
 
 
-def _as_against(head: Mapping[str, Any], opens: Opens) -> Against:
+def _as_against(head: Mapping[str, Any], shelf: Shelf) -> Against:
     return Against(
         version=VERSION.validate_python(head["version"]),
-        files=_files(head["files"], "baseline", opens),
+        files=_files(head["files"], "baseline", shelf),
         layers=LAYERS.validate_python(head["layers"]),
         missing=head["missing"],
         ranged=head["ranged"],
@@ -87,21 +91,30 @@ def _as_against(head: Mapping[str, Any], opens: Opens) -> Against:
 
 
 def _announced(files: Sequence[SourceFile]) -> list[dict[str, Any]]:
-    return [
-        asdict(_File(file.name, file.role, file.size, file.sha256, file.ranges is not None))
-        for file in files
-    ]
+    return [asdict(_as_announced(file)) for file in files]
 
 
-def _files(rows: object, side: str, opens: Opens) -> tuple[SourceFile, ...]:
+def _as_announced(file: SourceFile) -> _File:
+    return _File(
+        name=file.name,
+        role=file.role,
+        size=file.size,
+        sha256=file.sha256,
+        ranges=file.ranges is not None,
+        kept=file.discard is not None,
+    )
+
+
+def _files(rows: object, side: str, shelf: Shelf) -> tuple[SourceFile, ...]:
     return tuple(
         SourceFile(
             name=file.name,
             role=file.role,
             size=file.size,
-            open=partial(opens, side, index, ranged=False),
+            open=partial(shelf.open, side, index, ranged=False),
             sha256=file.sha256,
-            ranges=partial(opens, side, index, ranged=True) if file.ranges else None,
+            ranges=partial(shelf.open, side, index, ranged=True) if file.ranges else None,
+            discard=partial(shelf.discard, side, index) if file.kept else None,
         )
         for index, file in enumerate(FILES.validate_python(rows))
     )

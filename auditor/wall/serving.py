@@ -86,7 +86,15 @@ class Office:
         self._handles[number] = self.stack.enter_context(handle)
         self.channel.send({"handle": number, "size": file.size})
 
-    def _file(self, said: messages.Open) -> SourceFile:
+    def _discard(self, said: messages.Discard, _: Frame) -> None:
+        file = self._file(said)
+        if file.discard is None:
+            raise ForgedError("damage to a file of which nothing is kept")
+        text = "%r, which was kept, is damaged; it is fetched again"
+        log.warning(text, file.name[:200], extra={"event": "file.damaged"})
+        file.discard()
+
+    def _file(self, said: messages.Open | messages.Discard) -> SourceFile:
         against = self.job.against
         baseline = against.files if against else ()
         files = self.job.files if said.side == "version" else baseline
@@ -211,6 +219,7 @@ class Office:
 Duty = Callable[[Office, Any, Frame], None]
 DUTIES: Mapping[type[Message], Duty] = {
     messages.Open: Office._open,
+    messages.Discard: Office._discard,
     messages.Read: Office._read,
     messages.Close: Office._close,
     messages.Recall: Office._recall,

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
 from typing import BinaryIO
 
 from auditor.errors import StoppedError
@@ -59,7 +61,8 @@ def fetched(stop: threading.Event | None, fetch: Callable[[], BinaryIO]) -> Bina
     if stop is None:
         return fetch()
     found: Future[BinaryIO] = Future()
-    threading.Thread(target=_fetch, args=(fetch, found), name="fetch", daemon=True).start()
+    work = partial(copy_context().run, fetch)  # what a library knows of this thread
+    threading.Thread(target=_fetch, args=(work, found), name="fetch", daemon=True).start()
     while not wait((found,), LOOK).done:
         try:
             go_on(stop)

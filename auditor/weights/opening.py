@@ -51,14 +51,23 @@ class Opener:
                 handle = self.stack.enter_context(file.ranges())
                 record = FileRecord(file.name, file.size, file.sha256 or "", verified=False)
             else:
-                handle = self.stack.enter_context(file.open())
-                record = self._checked(file, handle)
+                handle, record = self._whole(file)
         return Opened(record, Blob(file.name, file.size, handle, self._beside))
 
-    def _checked(self, file: SourceFile, handle: BinaryIO) -> FileRecord:
+    def _whole(self, file: SourceFile) -> tuple[BinaryIO, FileRecord]:
+        """A copy that was kept and is damaged is forgotten, and had once more."""
+        handle = self.stack.enter_context(file.open())
         if self.unchecked:
-            return FileRecord(file.name, file.size, file.sha256 or "", verified=False)
-        return FileRecord(file.name, file.size, _verified(file, handle), verified=True)
+            return handle, FileRecord(file.name, file.size, file.sha256 or "", verified=False)
+        try:
+            digest = _verified(file, handle)
+        except SourceError:
+            if file.discard is None:
+                raise
+            file.discard()
+            handle = self.stack.enter_context(file.open())
+            digest = _verified(file, handle)
+        return handle, FileRecord(file.name, file.size, digest, verified=True)
 
     def _beside(self, file: str, name: str) -> Blob:
         """What `file` calls `name`: a file of the same version, in its folder or below."""
