@@ -27,7 +27,7 @@ def as_html(document: Document) -> str:
     )
     of = page(document)
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             page=of,
@@ -42,7 +42,8 @@ def as_html(document: Document) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """How every page is made: escaped, no name but as itself, a typing error is an error."""
     return Environment(
         loader=FileSystemLoader(FOLDERS),
         autoescape=True,
@@ -61,7 +62,7 @@ def _finalize(value: object) -> object:
 
 @cache
 def _source(name: str) -> str:
-    source, _, _ = _environment().loader.get_source(_environment(), name)  # type: ignore[union-attr]
+    source, _, _ = environment().loader.get_source(environment(), name)  # type: ignore[union-attr]
     return source
 
 
