@@ -5,6 +5,7 @@
   + UsageError      what was asked for is not there: a path, a REF, a model, a version
   + SourceError     a registry did not answer as it should: looked at again next sweep
     - UnreachableError  the place did not answer: waited for, and no attempt of a version's
+      . ArrivingError  the version's files are still being uploaded
     - GoneError     the version was deleted at its source: recorded, never tried again
     - RefusedError  the version lies where this installation may not fetch from
   + WeightsError    a weight file cannot be parsed: the audit ends INCOMPLETE and says why
@@ -38,6 +39,10 @@ class SourceError(AuditorError):
 
 class UnreachableError(SourceError):
     """A place did not answer, which is no version's fault."""
+
+
+class ArrivingError(UnreachableError):
+    """A version was registered before its files, and they are not there yet."""
 
 
 class GoneError(SourceError):

@@ -132,6 +132,17 @@ class Noted:
             query = _present(self.source).where(VersionRow.model == model)
             return [row.record for row in session.scalars(query.order_by(*oldest_first()))]
 
+    def twins(self, version: ModelVersion) -> Sequence[ModelVersion]:
+        """Versions of other models, not gone, with its number, creation time and location."""
+        query = _present(self.source).where(
+            VersionRow.created_at == version.created_at,
+            VersionRow.version == version.id.version,
+            VersionRow.location == version.location,
+            VersionRow.model != version.id.model,
+        )
+        with self.read() as session:
+            return [row.record for row in session.scalars(query)]
+
 
 def _present(source: str) -> Select[VersionRow]:
     query = select(VersionRow).join(ClaimRow).where(VersionRow.source == source)

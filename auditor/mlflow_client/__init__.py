@@ -34,6 +34,7 @@ ABSENT = {  # an unknown alias, and a run id of another form, are invalid parame
     "NOT_FOUND",
     "INVALID_PARAMETER_VALUE",
 }
+CATALOG = "databricks-uc"
 LONGEST = 300  # characters of a server's own words in one of our sentences
 
 
@@ -68,11 +69,42 @@ def _client(uri: str, inode: int | None) -> Client:
     """One client for each address; a file that was made again is another database."""
     from mlflow.tracking import MlflowClient  # noqa: PLC0415 - after QUIET is set
 
-    client: Client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    client: Client = MlflowClient(tracking_uri=tracking(uri), registry_uri=uri)
     if inode is not None:  # mlflow keeps its connections for good, those to deleted files too
         for store in (client._tracking_client.store, client._get_registry_client().store):
             store.engine.dispose()
     return client
+
+
+@contextmanager
+def inside(workspace: str) -> Iterator[None]:
+    """What this thread asks of a server within the block is about that workspace.
+
+    With an empty name it is about the one that MLFLOW_WORKSPACE or the server chooses. Other
+    threads, and the environment that mlflow's own `set_workspace` changes, stay as they are.
+    """
+    if not workspace:
+        yield
+        return
+    from mlflow.utils.workspace_context import (  # noqa: PLC0415 - as slow as mlflow
+        set_server_request_workspace,
+    )
+
+    token = set_server_request_workspace(workspace)
+    try:
+        yield
+    finally:
+        token.var.reset(token)
+
+
+def is_catalog(uri: str) -> bool:
+    """Whether it is Databricks' Unity Catalog: ``databricks-uc`` or ``databricks-uc://profile``."""
+    return uri.partition(":")[0] == CATALOG
+
+
+def tracking(uri: str) -> str:
+    """Where the runs and artifacts of a registry are: those of a catalog have an address too."""
+    return uri.replace(CATALOG, "databricks", 1) if is_catalog(uri) else uri
 
 
 def database(uri: str) -> Path | None:

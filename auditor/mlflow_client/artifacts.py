@@ -1,7 +1,7 @@
 """Artifact files: listed with their sizes, fetched one by one, kept whole or not at all."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from auditor.errors import SourceError
+from auditor.errors import ArrivingError, SourceError
 from auditor.file_cache import FileCache
-from auditor.mlflow_client import redact, translated
+from auditor.mlflow_client import inside, redact, tracking, translated
 from auditor.weights.spans import Span
 from auditor.weights.windows import Shelf, windowed
 
@@ -38,6 +38,8 @@ class Artifacts:
     location: str  # of the version's root
     identity: str  # of the version: a file of the same name in another one is another file
     cache: Path
+    workspace: str = ""  # of the server, where the version is in one
+    young: bool = False  # so that its files may still be uploading
 
     def files(self) -> list[Listed]:
         """Every file, in sub-folders too; a location may also be one file.
@@ -47,7 +49,7 @@ class Artifacts:
         SourceError
             If the store cannot be asked, or lists more than any model has.
         """
-        with translated(self.uri, f"listing {redact(self.location)}"):
+        with self._asking(f"listing {redact(self.location)}"):
             store = self._store(self.location)
             found = list(_walk(store, self.location))
             if not found:
@@ -65,11 +67,11 @@ class Artifacts:
         SourceError
             If it cannot be fetched, or has another size than was listed.
         """
-        with translated(self.uri, f"fetching {file.name} of {redact(self.location)}"):
+        with self._asking(f"fetching {file.name} of {redact(self.location)}"):
             if self.kept(file) is None:
                 local = self._store(file.root).get_local_path(file.name)
                 if local is not None:
-                    _check(Path(local), file)
+                    self._check(Path(local), file)
                     return Path(local).open("rb")
             fetch = partial(self._fetch, file)
             return FileCache(self.cache).open(self._key(file), file.size or 0, fetch)
@@ -90,7 +92,7 @@ class Artifacts:
         SourceError
             Also when it is read, if the server does not answer with the part asked for.
         """
-        with translated(self.uri, f"looking for {file.name[:200]!r}"):
+        with self._asking(f"looking for {file.name[:200]!r}"):
             store = _inner(self._store(file.root))
         return windowed(partial(self._part, store, file), file.size or 0, shelf, file.name)
 
@@ -98,7 +100,7 @@ class Artifacts:
         ask = import_module("mlflow.utils.rest_utils").http_request
         span = Span(file.name, offset, count, file.size or 0)
         path, headers = "/" + quote(file.name), dict(span.headers)
-        with translated(self.uri, f"fetching {file.name[:200]!r} of {redact(self.location)}"):
+        with self._asking(f"fetching {file.name[:200]!r} of {redact(self.location)}"):
             answer = ask(store._host_creds, path, "GET", extra_headers=headers, stream=True)
             with closing(answer):
                 span.check(answer.status_code, answer.headers)
@@ -106,16 +108,39 @@ class Artifacts:
 
     def _store(self, root: str) -> Any:  # noqa: ANN401 - mlflow's own
         registry = import_module("mlflow.store.artifact.artifact_repository_registry")
-        return registry.get_artifact_repository(root, tracking_uri=self.uri, registry_uri=self.uri)
+        return registry.get_artifact_repository(
+            root, tracking_uri=tracking(self.uri), registry_uri=self.uri
+        )
 
     def _key(self, file: Listed) -> str:
         return f"{self.identity}\0{file.root}\0{file.name}\0{file.size}"
 
     def _fetch(self, file: Listed, staging: Path) -> Path:
-        store = self._store(file.root)
-        found = Path(store.download_artifacts(file.name, str(staging)))
-        _check(found, file)
+        found = self._download(self._store(file.root), file.name, staging)
+        self._check(found, file)
         return found
+
+    def _download(self, store: Any, name: str, staging: Path) -> Path:  # noqa: ANN401
+        """In this thread: those that mlflow downloads with ask the default workspace."""
+        if not self.workspace:
+            return Path(store.download_artifacts(name, str(staging)))
+        found = Path(store._create_download_destination(name, str(staging)))
+        store._download_file(name, str(found))
+        return found
+
+    def _check(self, path: Path, file: Listed) -> None:
+        size = path.stat().st_size
+        if file.size is not None and size != file.size:
+            kind = ArrivingError if self.young else SourceError
+            raise kind(
+                f"{file.name} has {size} bytes but {file.size} were listed; "
+                "it is still being written or the transfer was cut"
+            )
+
+    @contextmanager
+    def _asking(self, doing: str) -> Iterator[None]:
+        with translated(self.uri, doing), inside(self.workspace):
+            yield
 
 
 def _inner(store: Any) -> Any:  # noqa: ANN401
@@ -161,12 +186,3 @@ def _here(store: Any, root: str) -> Iterator[Listed]:  # noqa: ANN401
 
 def _listed(info: Any, root: str) -> Listed:  # noqa: ANN401
     return Listed(root, info.path, None if info.file_size is None else int(info.file_size))
-
-
-def _check(path: Path, file: Listed) -> None:
-    size = path.stat().st_size
-    if file.size is not None and size != file.size:
-        raise SourceError(
-            f"{file.name} has {size} bytes but {file.size} were listed; "
-            "it is still being written or the transfer was cut"
-        )

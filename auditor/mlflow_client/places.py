@@ -73,15 +73,32 @@ def locate(client: Client, version: Any, *, uri: str, allow: Sequence[str] = ())
             break
         version = original
     location, given_out = _location(client, version)
+    if _may(location, allow) or (
+        _own(client, location, uri) and (given_out or _in_experiment(client, version, location))
+    ):
+        return location
+    raise _refused(f"version {version.version} of {version.name}", location)
+
+
+def locate_logged(client: Client, model: Any, *, uri: str, allow: Sequence[str] = ()) -> str:  # noqa: ANN401
+    """The same of a LoggedModel, whose place the server chose."""
+    location = str(model.artifact_location)
+    if _may(location, allow) or _own(client, location, uri):
+        return location
+    raise _refused(f"the logged model {model.model_id}", location)
+
+
+def _may(location: str, allow: Sequence[str]) -> bool:
+    """Whether the configuration allows it; it never allows to step out of a folder."""
     if ".." in place(location).path:
         raise RefusedError(f"{redact(location)} steps out of its own folder; it is not fetched")
-    if any(below(location, root) for root in allow):
-        return location
-    if _own(client, location, uri) and (given_out or _in_experiment(client, version, location)):
-        return location
-    raise RefusedError(
-        f"version {version.version} of {version.name} lies at {redact(location)}, which is not "
-        f'fetched; to fetch it add to its source in config.yaml: allow: ["{redact(location)}"]'
+    return any(below(location, root) for root in allow)
+
+
+def _refused(what: str, location: str) -> RefusedError:
+    return RefusedError(
+        f"{what} lies at {redact(location)}, which is not fetched; to fetch it add to its source "
+        f'in config.yaml: allow: ["{redact(location)}"]'
     )
 
 

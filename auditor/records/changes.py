@@ -62,12 +62,18 @@ class Known(Protocol):
     def versions(self, model: str) -> Sequence[ModelVersion]:
         """The versions of a model that are not gone, oldest first; none of an unknown model."""
 
+    def twins(self, version: ModelVersion) -> Sequence[ModelVersion]:
+        """Versions of other models, not gone, with its number, creation time and location."""
+
 
 class _Nothing:
     def models(self) -> Collection[str]:
         return ()
 
     def versions(self, model: str) -> Sequence[ModelVersion]:  # noqa: ARG002 - as `Known` has it
+        return ()
+
+    def twins(self, version: ModelVersion) -> Sequence[ModelVersion]:  # noqa: ARG002
         return ()
 
 

@@ -1,21 +1,27 @@
-"""Versions in an MLflow model registry."""
+"""Versions in an MLflow model registry, and checkpoints in experiments."""
 
-import json
-import re
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from auditor.errors import GoneError, SourceError
-from auditor.mlflow_client import Client, connect, existing, redact, translated
+from auditor.config.service import Duration
+from auditor.errors import ArrivingError, ConfigError, SourceError, UnreachableError
+from auditor.mlflow_client import is_catalog, redact
+from auditor.mlflow_client.arriving import unfinished
 from auditor.mlflow_client.artifacts import Artifacts, Listed
-from auditor.mlflow_client.places import locate
-from auditor.naming import is_chosen
+from auditor.mlflow_client.catalog import registry
+from auditor.mlflow_client.finding import Finder
+from auditor.mlflow_client.forms import moment
+from auditor.mlflow_client.logged import Experiment
+from auditor.mlflow_client.marks import Mark, cursor, marks
+from auditor.mlflow_client.references import reference
+from auditor.mlflow_client.registry import Place
+from auditor.mlflow_client.telling import told
+from auditor.mlflow_client.workspaces import across, available, is_workspace
 from auditor.records import (
     NOTHING,
     Change,
@@ -26,23 +32,18 @@ from auditor.records import (
     Rhythm,
     Seen,
     SourceFile,
-    VersionId,
 )
 from auditor.weights import role_of
 from auditor.weights.windows import Shelf
 
-OVERLAP = 10 * 60 * 1000  # ms; concurrent registrations commit in another order than they are dated
-PAGE = 1000  # versions a request; a sweep over all of them asks for more at once
-FULL_PAGE = 10_000
-PROMPT = "mlflow.prompt.is_prompt"  # prompts live in the same tables
-
 
 @dataclass(frozen=True, slots=True)
 class Mlflow:
-    """Registered versions of the models that `models` names.
+    """Registered versions of the models that `models` names, and LoggedModels of experiments.
 
-    Nothing here asks what changed on a version, only when it was made: tags and runs that
-    are written back never start an audit.
+    Nothing here asks what was written on a version, only which there are: tags and runs
+    that are written back never start an audit. With `workspaces`, models are called
+    ``<workspace>:<model>``; those of experiments ``<experiment>/<name>``.
     """
 
     uri: str
@@ -50,62 +51,87 @@ class Mlflow:
     name: str = "mlflow"
     history: int | None = 1  # how many versions of a newly watched model; None: all
     allow: tuple[str, ...] = ()  # beginnings of addresses that may be fetched from as well
+    workspaces: tuple[str, ...] = ()  # of the server; "*": all of them; none: it has none
+    logged_models: tuple[str, ...] = ()  # experiments
+    reconcile: Duration = 86400.0  # seconds between two looks at everything
+    settle: Duration = 3600.0  # seconds for files that are uploaded after a version is registered
+    webhook_secret: str | None = field(default=None, repr=False)
     cache: Path = Path(".auditor/files")
 
     usual: ClassVar[Rhythm] = Rhythm(every=60)
     priority: ClassVar[Priority] = Priority.REGISTRATION
 
-    def changes(self, cursor: str | None, known: Known = NOTHING) -> Iterator[Change]:  # noqa: ARG002
-        """Versions made since shortly before the newest one seen; oldest first.
+    def __post_init__(self) -> None:
+        """Refuse what no server takes.
 
-        One request of about 66 ms where 10,000 models are registered. The cursor is the
-        creation time of the newest version reported, never later than this machine's clock:
-        a version dated in the future must not hide the ones made until then. With other
-        `models` than the cursor was made for, everything is reported again.
+        Raises
+        ------
+        ConfigError
+            If a workspace cannot have its name, or there are none at such an address.
+        """
+        for workspace in self.workspaces:
+            if not is_workspace(workspace):
+                raise ConfigError(
+                    f"workspaces: found {workspace!r}: expected 2 to 63 of a-z, 0-9 and -, or *"
+                )
+        if self.workspaces and not self.uri.startswith(("http://", "https://")):
+            raise ConfigError("workspaces: only a tracking server has them; uri is none (http://…)")
+        if self.logged_models and is_catalog(self.uri):
+            raise ConfigError("logged_models: watch them with a source of uri databricks instead")
+
+    def changes(self, cursor: str | None, known: Known = NOTHING) -> Iterator[Change]:
+        """Versions made since shortly before the newest one seen; what is gone, what renamed.
+
+        Two requests where nothing changed, for each workspace, and two for each experiment.
+        A registered model that lost a version, or has another name, is found by the time of
+        its last change; a deleted one only by the look at everything, page by page, which is
+        due every `reconcile` seconds and for a cursor that was made for other settings.
 
         Raises
         ------
         SourceError
-            If the registry does not answer.
+            If the registry does not answer, or a workspace or an experiment is not there;
+            the others are told first.
         """
-        client = connect(self.uri)
-        since = self._since(cursor)
-        with translated(self.uri, "searching for new versions"):
-            found = [version for version in self._made(client, since) if self._watched(version)]
-        newest = since or 0
-        for version in sorted(found, key=_age):
-            newest = max(newest, min(int(version.creation_timestamp), _now()))
-            yield Seen(self._version(version))
-        yield Reached(self._cursor(newest))
+        found, problems = marks(cursor, self._watching), list[SourceError]()
+        for place in self._places(problems):
+            try:
+                yield from self._look(place, found, known)
+            except UnreachableError:
+                raise
+            except SourceError as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
+        yield self._reached(found)
 
-    def look(self, model: str, known: Known = NOTHING) -> Iterator[Change]:  # noqa: ARG002
-        """The versions of one model, oldest first."""
-        if not is_chosen(model, self.models):
-            return
-        client = connect(self.uri)
-        with translated(self.uri, f"looking at {model}"):
-            found = [version for version in self._all(client, model) if self._watched(version)]
-        yield from (Seen(self._version(version)) for version in sorted(found, key=_age))
+    def look(self, model: str, known: Known = NOTHING) -> Iterator[Change]:
+        """The versions of one model, oldest first; of a bare name in every workspace."""
+        for place in self._places([]):
+            is_bare = place.workspace and ":" not in model
+            name = f"{place.workspace}:{model}" if is_bare else model
+            if place.has(name):
+                yield from told(place, place.named([name]), known, known.models())
 
     def resolve(self, ref: str, of: ModelVersion | None) -> ModelVersion | None:
         """Find a version.
 
         Understood are ``models:/digits/3``, ``models:/digits@champion``,
-        ``models:/digits/latest`` and ``runs:/<run>/<path>``; given `of` also ``previous``,
+        ``models:/digits/latest``, ``models:/m-<id>`` and ``runs:/<run>/<path>``, with a
+        workspace ``models:/team-a:digits/3``; given `of` also ``previous``,
         ``alias:champion``, ``@champion``, ``latest`` and a version number.
         """
-        ref = _absolute(ref, of)
-        if not ref.startswith(("models:/", "runs:/", "previous")):
+        finder = Finder(self.uri, self.name)
+        if ref == "previous":
+            return finder.previous(of) if of is not None else None
+        found = reference(ref, of)
+        if found is None:
             return None
-        client = connect(self.uri)
-        with translated(self.uri, f"looking for {redact(ref)}"):
-            if ref.startswith("runs:/"):
-                return self._logged(client, ref)
-            if ref == "previous":
-                found = self._previous(client, of) if of is not None else None
-            else:
-                found = _find(client, ref.removeprefix("models:/"))
-        return self._version(found) if found is not None else None
+        workspaces = self._workspaces([])
+        if found.scheme == "models":
+            workspaces = [one for one in workspaces if one == found.workspace]
+        finds = (finder.find(found, workspace) for workspace in workspaces)
+        return next((version for version in finds if version is not None), None)
 
     def files(self, version: ModelVersion) -> Sequence[SourceFile]:
         """Every file, with the size the artifact store states.
@@ -121,113 +147,96 @@ class Mlflow:
             If the version was deleted, or its name and number were given to another one.
         RefusedError
             If it lies where `allow` does not let us look.
+        ArrivingError
+            If it was registered less than `settle` seconds ago and its files, or some of
+            them, are not there yet.
         SourceError
-            If nothing is listed (yet), or the registry does not answer.
+            If nothing is listed, or the registry does not answer.
         """
-        client = connect(self.uri)
-        with translated(self.uri, f"looking for the files of {version.id}"):
-            location = self._location(client, version)
-        store = Artifacts(self.uri, location, version.identity, self.cache)
+        place = Finder(self.uri, self.name).place(version, self.allow)
+        young = _now() / 1000 - version.created_at.timestamp() < self.settle
+        workspace = version.facts.get("workspace", "")
+        store = Artifacts(
+            self.uri, place.location, version.identity, self.cache, workspace, young=young
+        )
         found = store.files()
         if not found:
-            raise SourceError(
-                f"{version.uri} lists no files at {redact(location)}; "
+            raise (ArrivingError if young else SourceError)(
+                f"{version.uri} lists no files at {redact(place.location)}; "
                 "its artifacts may still be uploading, or were deleted"
             )
+        if young and (reason := unfinished(store, found, uploading=place.uploading)):
+            raise ArrivingError(f"{version.uri}: {reason}; it may still be uploading")
         shelf = Shelf()
         return [_file(store, file, shelf) for file in found]
 
-    def _made(self, client: Client, since: int | None) -> list[Any]:
-        """Records of all versions made since then, each once."""
-        oldest = (since - OVERLAP) if since is not None else 0
-        found: dict[tuple[str, str], Any] = {}
-        token = None
-        while True:
-            page = client.search_model_versions(
-                max_results=PAGE if since is not None else FULL_PAGE,
-                order_by=["creation_timestamp DESC"],
-                page_token=token,
+    def _look(self, place: Place, found: dict[str, Mark], known: Known) -> Iterator[Change]:
+        """What is new in one place, and all there is where that is due; keeps its mark."""
+        mark = found.get(place.key)
+        if mark is None:
+            mark = place.head(_now()).at("", 0)
+        else:
+            recent = place.recent(mark, _now())
+            mark = recent.mark
+            changed = recent.changed
+            if changed:
+                yield from told(place, place.named(changed), known, known.models())
+            yield from (Seen(one) for one in recent.seen if one.id.model not in changed)
+            found[place.key] = mark
+            yield self._reached(found)
+        if mark.is_due(_now(), self.reconcile):
+            yield from self._all(place, mark, found, known)
+
+    def _all(
+        self, place: Place, mark: Mark, found: dict[str, Mark], known: Known
+    ) -> Iterator[Change]:
+        """Everything, page by page; in the end the noted models that were on none of them."""
+        names = set(known.models())
+        unseen = {model for model in names if place.has(model)}
+        page: str | None = mark.page or ""
+        while page is not None:
+            found[place.key] = mark.at(page, 0)
+            looked, page = place.page(page)
+            unseen -= looked.keys()
+            yield from told(place, looked, known, names)
+            yield self._reached(found if page is None else found | {place.key: mark.at(page, 0)})
+        if unseen:
+            yield from told(place, place.named(unseen), known, names)
+        found[place.key] = mark.at(None, _now())
+        yield self._reached(found)
+
+    def _reached(self, found: Mapping[str, Mark]) -> Reached:
+        ends = [mark.full for mark in found.values() if mark.full is not None]
+        remarks = {"all looked at": moment(min(ends)).isoformat(timespec="seconds")} if ends else {}
+        if is_catalog(self.uri):
+            remarks["Unity Catalog"] = "as documented; nobody has tried it yet"
+        return Reached(cursor(found, self._watching), remarks)
+
+    @property
+    def _watching(self) -> str:
+        """The same for the same settings, whichever order they are in."""
+        parts = "\n".join([*sorted(self.models), "", *sorted(self.logged_models)])
+        return sha256(parts.encode()).hexdigest()[:16]
+
+    def _places(self, problems: list[SourceError]) -> Iterator[Place]:
+        """Where is looked; what of it is not there becomes a problem."""
+        for workspace in self._workspaces(problems):
+            patterns = across(self.models) if workspace else self.models
+            yield registry(self.uri, self.name, workspace, patterns)
+            for experiment in self.logged_models:
+                yield Experiment(self.uri, self.name, experiment, workspace)
+
+    def _workspaces(self, problems: list[SourceError]) -> Sequence[str]:
+        if not self.workspaces:
+            return [""]
+        there, absent = available(self.uri, self.workspaces)
+        problems += [
+            SourceError(
+                f"MLflow at {redact(self.uri)} has no workspace {one} for us; check its name"
             )
-            recent = [version for version in page if version.creation_timestamp >= oldest]
-            found |= {(version.name, str(version.version)): version for version in recent}
-            token = page.token
-            if not token or len(recent) < len(page):
-                return list(found.values())
-
-    def _watched(self, version: Any) -> bool:  # noqa: ANN401 - mlflow's own record
-        if version.tags.get(PROMPT) == "true":
-            return False
-        return is_chosen(version.name, self.models)
-
-    def _cursor(self, newest: int) -> str:
-        return json.dumps({"newest": newest, "models": self._patterns()})
-
-    def _since(self, cursor: str | None) -> int | None:
-        """Creation time, ms, in a cursor made for the same `models`; None: from the start."""
-        try:
-            found = json.loads(cursor or "null")
-        except ValueError:
-            return None
-        if not isinstance(found, dict) or found.get("models") != self._patterns():
-            return None
-        newest = found.get("newest")
-        return min(newest, _now()) if isinstance(newest, int) else None
-
-    def _patterns(self) -> str:
-        return sha256("\n".join(sorted(self.models)).encode()).hexdigest()[:16]
-
-    def _version(self, found: Any) -> ModelVersion:  # noqa: ANN401
-        facts = {"run_id": found.run_id or "", "model_id": _logged_model(found.source)}
-        return ModelVersion(
-            id=VersionId(self.name, found.name, str(found.version)),
-            created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, tz=UTC),
-            uri=f"models:/{found.name}/{found.version}",
-            location=found.source,
-            facts={name: value for name, value in facts.items() if value},
-        )
-
-    def _logged(self, client: Client, ref: str) -> ModelVersion | None:
-        """What a run logged, as a version of ``runs/<path>``: no registered name has a slash."""
-        run_id, _, path = ref.removeprefix("runs:/").strip("/").partition("/")
-        run = existing(client.get_run, run_id)
-        if run is None:
-            return None
-        return ModelVersion(
-            id=VersionId(self.name, f"runs/{path}", run_id),
-            created_at=datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC),
-            uri=ref,
-            location=ref,
-            facts={"run_id": run_id},
-        )
-
-    def _previous(self, client: Client, of: ModelVersion) -> Any | None:  # noqa: ANN401
-        """The newest version of the same model made before `of`; a run's have no order."""
-        if of.uri.startswith("runs:/"):
-            return None
-        found = self._all(client, of.id.model)
-        here = (round(of.created_at.timestamp() * 1000), of.id.model, int(of.id.version))
-        earlier = [version for version in found if _age(version) < here]
-        return max(earlier, key=_age, default=None)
-
-    def _all(self, client: Client, model: str) -> Sequence[Any]:
-        """Records of all versions of a model."""
-        quote = '"' if "'" in model else "'"
-        found: Sequence[Any] = client.search_model_versions(
-            f"name = {quote}{model}{quote}",
-            max_results=FULL_PAGE,
-            order_by=["creation_timestamp DESC"],
-        )
-        return found
-
-    def _location(self, client: Client, version: ModelVersion) -> str:
-        if version.uri.startswith("runs:/"):
-            return version.location
-        found = existing(client.get_model_version, version.id.model, version.id.version)
-        if found is None:
-            raise GoneError(f"{version.uri} was deleted from the registry")
-        if self._version(found).created_at != version.created_at:
-            raise GoneError(f"{version.uri} was deleted, and its name was used again since")
-        return locate(client, found, uri=self.uri, allow=self.allow)
+            for one in absent
+        ]
+        return there
 
 
 def _file(store: Artifacts, file: Listed, shelf: Shelf) -> SourceFile:
@@ -242,39 +251,6 @@ def _file(store: Artifacts, file: Listed, shelf: Shelf) -> SourceFile:
         staged=elsewhere and not file.proxied,
         discard=None if file.local else partial(store.discard, file),
     )
-
-
-def _find(client: Client, rest: str) -> Any | None:  # noqa: ANN401
-    """What follows ``models:/``: ``name/3``, ``name/latest`` or ``name@alias``."""
-    name, _, which = rest.rpartition("/")
-    if name and which.isdecimal():
-        return existing(client.get_model_version, name, which)
-    if name and which == "latest":
-        model = existing(client.get_registered_model, name)
-        newest = model.latest_versions if model is not None else ()  # the highest of each stage
-        return max(newest, key=lambda version: int(version.version), default=None)
-    name, _, alias = rest.rpartition("@")
-    return existing(client.get_model_version_by_alias, name, alias) if name else None
-
-
-def _absolute(ref: str, of: ModelVersion | None) -> str:
-    """A reference relative to `of`, in full."""
-    if of is None:
-        return ref
-    if alias := re.fullmatch(r"(?:alias:|@)(.+)", ref):
-        return f"models:/{of.id.model}@{alias[1]}"
-    return f"models:/{of.id.model}/{ref}" if ref.isdecimal() or ref == "latest" else ref
-
-
-def _logged_model(source: str) -> str:
-    """The id of the LoggedModel a version was made from; mlflow's own field stays empty."""
-    found = re.fullmatch(r"models:/(m-[0-9a-f]{32})", source)
-    return found[1] if found else ""
-
-
-def _age(version: Any) -> tuple[int, str, int]:  # noqa: ANN401
-    """Sorts mlflow's records oldest first; versions made in one millisecond by number."""
-    return int(version.creation_timestamp), version.name, int(version.version)
 
 
 def _now() -> int:
