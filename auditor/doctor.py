@@ -12,7 +12,7 @@ from auditor import __version__
 from auditor.config import Config, parts
 from auditor.errors import AuditorError
 from auditor.executors.gpu import describe
-from auditor.executors.threads import cores
+from auditor.executors.machine import cores
 from auditor.policies import load_policy
 from auditor.records import Seen
 from auditor.single import existing_ledger

@@ -9,7 +9,8 @@ from auditor.architecture import Architecture
 from auditor.architecture.building import build
 from auditor.errors import UsageError, WeightsError
 from auditor.estimates import Speed, effort, seconds
-from auditor.executors.threads import Job, at_once, cores
+from auditor.executors.machine import cores
+from auditor.executors.threads import Job, at_once
 from auditor.fetching import Space, is_partial, missing, mode, ranged, total, why
 from auditor.measuring.station import needed
 from auditor.measuring.unit import Unit

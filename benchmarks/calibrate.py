@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from auditor.executors.threads import cores
+from auditor.executors.machine import cores
 from benchmarks.calibration import campaign, jobs, page, tables
 from benchmarks.calibration.journal import SAID_BY_AUDITS, SAID_BY_REFERENCE, Journal
 from benchmarks.calibration.results import sort

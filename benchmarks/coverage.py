@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from auditor.checks.shape import PLAUSIBLE, OverTrained
-from auditor.executors.threads import cores
+from auditor.executors.machine import cores
 from auditor.records import FloatArray, Settings
 from auditor.spectral.powerlaw import fit_tail
 from auditor.spectral.uncertainty import goodness_of_fit, interval

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from auditor import analyze
-from auditor.executors.threads import cores
+from auditor.executors.machine import cores
 from benchmarks.speed.reference import Reference
 from benchmarks.speed.rows import ROWS, Best, Row, best, timers
 from benchmarks.speed.weights import weights

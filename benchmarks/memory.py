@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.estimates import peak_bytes
-from auditor.executors.threads import cores
+from auditor.executors.machine import cores
 from auditor.measuring import Baseline, Bench, measure_version
 from auditor.memory import Passing
 from auditor.records import Settings

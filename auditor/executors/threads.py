@@ -1,6 +1,5 @@
 """Jobs on threads, as many at once as cores and memory allow."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -8,6 +7,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from threadpoolctl import ThreadpoolController
+
+from auditor.executors.machine import cores
 
 T = TypeVar("T")
 
@@ -21,11 +22,6 @@ class Job(Generic[T]):
     effort: float = 1.0  # in any unit
     seconds: float = 0.0  # an estimate; counts where there is a deadline
     late: Callable[[], T] | None = None  # what it comes to if there is no time for it
-
-
-def cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run(

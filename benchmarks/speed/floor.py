@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from auditor.executors.threads import cores
+from auditor.executors.machine import cores
 from benchmarks.speed.weights import Array
 
 

@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 from threadpoolctl import threadpool_info
 
-from auditor.executors.threads import Job, cores, run
+from auditor.executors.machine import cores
+from auditor.executors.threads import Job, run
 
 
 def test_every_result_comes_once_whatever_the_workers():
