@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,16 +22,22 @@ from auditor.policies import load_policy
 from auditor.policy import Policy
 from auditor.wall.jobs import Execute, Memory, Progress, Terms, quiet
 from auditor.wall.process import apart
+from auditor.wall.room import Room
 
 FETCHED, MEASURED = "files", "spectra"  # folders in `Config.data`
 
 
 @contextmanager
-def assemble(config: Config, progress: Progress = quiet, execute: Execute = apart) -> Iterator[App]:
+def assemble(
+    config: Config,
+    progress: Progress = quiet,
+    execute: Execute | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[App]:
     """Build every part the configuration names, and close the ledger in the end.
 
-    Versions are read and measured in a process of their own, each in a new one, unless
-    `execute` says otherwise.
+    Versions are read and measured in a process of their own, each in a new one, within one
+    budget of memory, unless `execute` says otherwise. Those at work end when `stop` is set.
 
     Raises
     ------
@@ -38,6 +45,8 @@ def assemble(config: Config, progress: Progress = quiet, execute: Execute = apar
         Before any work, if a part cannot be built as configured.
     """
     built, policy = parts(config), load_policy(config.policy)
+    ended = stop or threading.Event()
+    work = execute or partial(apart, stop=ended, room=Room(config.limits.memory))
     ledger = Ledger.open(config.ledger)
     try:
         reclaim(ledger)
@@ -45,11 +54,14 @@ def assemble(config: Config, progress: Progress = quiet, execute: Execute = apar
             sources={source.name: source for source in built.sources},
             sinks={sink.name: sink for sink in built.sinks},
             selectors=config.baseline,
-            examiner=examiner(config, policy, kept(config), progress, execute),
+            examiner=examiner(config, policy, kept(config), progress, work),
             ledger=ledger,
             clock=now,
             owner=owner(os.getpid()),
             tidy=partial(tidy, config),
+            rhythms=built.rhythms,
+            audits=1 if config.limits.audits == "auto" else config.limits.audits,
+            stop=ended,
         )
     finally:
         ledger.close()

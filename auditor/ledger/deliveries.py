@@ -27,14 +27,6 @@ def due(session: Session, at: datetime) -> list[Delivery]:
     return [_delivery(row, document_id) for row, document_id in session.execute(_due(at))]
 
 
-def take(session: Session, at: datetime, lease: timedelta) -> list[Delivery]:
-    """As `due`; for `lease` it is due to nobody else."""
-    found = session.execute(_due(at)).all()
-    for row, _ in found:
-        row.next_at = at + lease
-    return [_delivery(row, document_id) for row, document_id in found]
-
-
 def delivered(session: Session, delivery_id: int, at: datetime) -> None:
     """The sink has it."""
     row = session.get_one(DeliveryRow, delivery_id)

@@ -5,21 +5,39 @@ continued by the next one: what is claimed by nobody alive is claimed again, fin
 are remembered, deliveries are rows of their own.
 """
 
-from auditor.pipeline.delivering import deliver
+from contextlib import closing
+
+from auditor.pipeline.bell import Bell
+from auditor.pipeline.crew import Crew, drain
+from auditor.pipeline.delivering import deliver, deliver_next
 from auditor.pipeline.parts import App, Outcome
 from auditor.pipeline.sweeping import follow, look, sweep
-from auditor.pipeline.visiting import claim, visit
+from auditor.pipeline.visiting import visit
 
-__all__ = ["App", "Outcome", "claim", "deliver", "follow", "look", "once", "sweep", "visit"]
+__all__ = [
+    "App",
+    "Bell",
+    "Crew",
+    "Outcome",
+    "deliver",
+    "deliver_next",
+    "follow",
+    "look",
+    "once",
+    "sweep",
+    "visit",
+]
 
 
 def once(app: App) -> Outcome:
     """Look at every source, audit what is waiting, deliver what is due."""
     outcome = Outcome()
     sweep(app, outcome)
-    while claimed := claim(app):
-        visit(claimed, app, outcome)
-        deliver(app, outcome)
-        app.tidy()
     deliver(app, outcome)
+    with closing(drain(app)) as audited:
+        for found in audited:
+            outcome.add(found)
+            deliver(app, outcome)
+    app.tidy()
+    outcome.sort()
     return outcome

@@ -19,11 +19,6 @@ class Sending(Door):
         with self._read() as session:
             return deliveries.due(session, at)
 
-    def take_due(self, at: datetime, lease: timedelta) -> list[Delivery]:
-        """What may be delivered now, oldest first; nobody else gets it for `lease`."""
-        with self._write() as session:
-            return deliveries.take(session, at, lease)
-
     def delivered(self, delivery_id: int, at: datetime) -> None:
         """The sink has it."""
         with self._write() as session:
