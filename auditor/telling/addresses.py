@@ -3,9 +3,11 @@
 import logging
 import re
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from auditor.config import Config
@@ -56,8 +58,7 @@ class Address:
         return answer[0] if answer else "an error in auditor itself; see the log"
 
     def _notify(self, title: str, body: str, level: Level) -> str | None:
-        import apprise  # noqa: PLC0415 - slow, and only who is told needs it
-
+        apprise = _library()
         one = apprise.Apprise()
         one.add(self._service)
         result = one.notify(
@@ -149,11 +150,9 @@ def _passwords(url: str) -> Sequence[str]:
     return [*passwords, *tokens]
 
 
-def _service(url: str) -> Any:  # noqa: ANN401 - apprise has no types
+def _service(url: str) -> Any:  # noqa: ANN401 - apprise's plug-ins have no common type here
     """The apprise service behind an address, made so that it cannot hang for long."""
-    import apprise  # noqa: PLC0415 - slow, and only who is told needs it
-
-    _silence()
+    apprise = _library()
     asset = apprise.AppriseAsset(
         app_id="auditor",
         app_desc="auditor",
@@ -164,7 +163,9 @@ def _service(url: str) -> Any:  # noqa: ANN401 - apprise has no types
         service_timeout=0,  # it would leave threads behind that keep this program from ending
         storage_mode=apprise.PersistentStoreMode.MEMORY,
     )
-    service = apprise.Apprise.instantiate(url, asset=asset)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of what its plug-ins import
+        service = apprise.Apprise.instantiate(url, asset=asset)
     if service is None:
         scheme = url.partition("://")[0] if re.match(r"[A-Za-z0-9]{1,20}://", url) else ""
         kind = f"{scheme}://" if scheme else "without a kind such as slack://"
@@ -177,9 +178,12 @@ def _service(url: str) -> Any:  # noqa: ANN401 - apprise has no types
     return service
 
 
-def _silence() -> None:
-    """Apprise logs addresses, which are secrets; what matters of it is in its results."""
+def _library() -> ModuleType:
+    """Apprise, that logs nothing: it would log addresses; what matters is in its results."""
+    import apprise  # noqa: PLC0415 - slow, and only who is told needs it
+
     logger = logging.getLogger("apprise")
     logger.propagate = False
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
+    return apprise

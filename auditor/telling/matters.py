@@ -13,11 +13,11 @@ from auditor.telling.news import Level, News
 STUCK = timedelta(hours=1)  # a sink that fails for longer is no passing trouble
 LONGEST_REASON = 300
 WORDS = {  # by the first word of a matter's subject: what it counts as among others
-    "source": "sources",
-    "trouble": "models in trouble",
+    "source": "source",
+    "trouble": "model in trouble",
     "refused": "refused",
-    "gone": "models gone",
-    "sink": "sinks",
+    "gone": "model gone",
+    "sink": "sink",
 }
 
 
@@ -131,7 +131,7 @@ def _gone(ledger: Ledger) -> Iterator[Matter]:
 def _stuck(ledger: Ledger, since: datetime) -> Iterator[Matter]:
     for one in ledger.stuck(since):
         sink = name(one.sink)
-        title = f"sink {sink}: {one.waiting} audits cannot be delivered"
+        title = f"sink {sink} takes no audits, {one.waiting} waiting"
         yield Matter(
             subject=f"sink {one.sink}",
             title=title,

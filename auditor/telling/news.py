@@ -39,6 +39,12 @@ BY_VERDICT: Mapping[str, Level] = {
     Verdict.REVIEW: Level.WARNING,
     Verdict.PASS: Level.SUCCESS,
 }
+MANY = {  # of words that are another for more than one
+    "source": "sources",
+    "sink": "sinks",
+    "model in trouble": "models in trouble",
+    "model gone": "models gone",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,10 @@ def _title(ordered: Sequence[News]) -> str:
     if len(ordered) == 1:
         return f"auditor: {ordered[0].title}"
     counts = Counter(one.word for one in ordered)  # in the order they came, the worst first
-    return "auditor: " + ", ".join(f"{count} {word}" for word, count in counts.items())
+    parts = (
+        f"{count} {word if count == 1 else MANY.get(word, word)}" for word, count in counts.items()
+    )
+    return f"auditor: {', '.join(parts)}"
 
 
 def _body(ordered: Sequence[News]) -> str:
