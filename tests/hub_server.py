@@ -11,9 +11,12 @@ To make it fail, append to `Hub.faults`: a `Fault` strikes the next `times` requ
 
 import hashlib
 import json
+import socket
+import struct
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,11 +26,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
-TEXT = {".json", ".md", ".txt", ".gitattributes", ".py"}  # what git keeps itself; all else is LFS
+from tests.hub_store import (
+    EXPAND,
+    Commit,
+    Content,
+    Repo,
+    entry,
+    is_text,
+    listing,
+    model,
+    stamp,
+    stated,
+)
+
 TOKEN = "hf_a-token-nobody-else-may-see"  # noqa: S105 - of a server that lives for one test
-CHUNK = 1 << 16
+LIMITED = {"api": "api", "resolve": "resolvers"}  # what counts as which kind of request
+NOW = struct.pack("ii", 1, 0)  # a connection that is closed so is reset
 DATE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -41,6 +57,7 @@ class Kind(StrEnum):
     WHOLE = "whole"  # a range is ignored
     SHIFTED = "shifted"  # another range than asked for
     PAGE = "page"  # HTML, as a proxy in between would answer
+    RESET = "reset"  # the connection is reset
 
 
 @dataclass
@@ -53,67 +70,6 @@ class Fault:
     times: int = 1
     spare: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Content:
-    """The bytes of one file: in memory, or of a file on disk, which may be sparse."""
-
-    where: bytes | Path
-    sha256: str
-    blob: str
-
-    @classmethod
-    def of(cls, where: bytes | Path, sha256: str | None = None) -> "Content":
-        """Hashed, unless a digest is given: nobody hashes 40 GB of nothing."""
-        data = where if isinstance(where, bytes) else b"" if sha256 else where.read_bytes()
-        git = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-        return cls(where, sha256 or hashlib.sha256(data).hexdigest(), git)
-
-    @property
-    def size(self) -> int:
-        return len(self.where) if isinstance(self.where, bytes) else self.where.stat().st_size
-
-    def read(self, start: int, end: int) -> Iterator[bytes]:
-        if isinstance(self.where, bytes):
-            yield self.where[start:end]
-            return
-        with self.where.open("rb") as handle:
-            handle.seek(start)
-            while start < end and (chunk := handle.read(min(CHUNK, end - start))):
-                start += len(chunk)
-                yield chunk
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One state of a repository."""
-
-    sha: str
-    date: datetime
-    files: Mapping[str, Content]
-
-
-@dataclass
-class Repo:
-    """A model repository; its newest commit is ``main``."""
-
-    id: str
-    number: str
-    commits: list[Commit] = field(default_factory=list)
-    tags: dict[str, str] = field(default_factory=dict)
-    card: dict[str, Any] = field(default_factory=dict)
-    issues: list[dict[str, str]] = field(default_factory=list)
-    gated: str | bool = False
-    private: bool = False
-    disabled: bool = False
-
-    def commit(self, revision: str) -> Commit | None:
-        """The commit a branch, tag or sha stands for."""
-        if revision == "main":
-            return self.commits[-1]
-        sha = self.tags.get(revision, revision)
-        return next((commit for commit in self.commits if commit.sha == sha), None)
 
 
 @dataclass(frozen=True)
@@ -133,26 +89,57 @@ class Hub:
     cdn: str = ""
     repos: dict[str, Repo] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)  # old name -> new one
+    allowed: dict[str, int] = field(default_factory=lambda: {"api": 100_000, "resolvers": 100_000})
+    spent: Counter[str] = field(default_factory=Counter)  # of what is allowed
+    resets: int = 295  # seconds until it is counted anew, which never comes
     faults: list[Fault] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     says: bytes | None = None  # what the API answers to everything
+    onward: str = ""  # where the next page of a listing is said to be; empty: here
     fresh: float = 60.0  # seconds a signature is good for
     generation: int = 0  # of signatures
     sent: int = 0  # bytes of bodies
     stopped: threading.Event = field(default_factory=threading.Event)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def push(self, repo: str, files: Mapping[str, bytes | Path | Content]) -> Commit:
-        """A new commit of `main`, of a new repository if there is none, a day after the last."""
-        made = self.repos.setdefault(repo, Repo(repo, f"{len(self.repos) + 1:024x}"))
+    def push(
+        self,
+        repo: str,
+        files: Mapping[str, bytes | Path | Content],
+        *,
+        date: datetime | None = None,
+        branch: str = "main",
+    ) -> Commit:
+        """A new commit, of a new repository if there is none, a minute after the last."""
+        made = self.repos.setdefault(repo, Repo(repo, f"{next(self._numbers):024x}"))
         number = next(self._numbers)
         sha = hashlib.sha1(f"{repo}{number}".encode(), usedforsecurity=False).hexdigest()
         contents = {
             name: file if isinstance(file, Content) else Content.of(file)
             for name, file in files.items()
         }
-        made.commits.append(Commit(sha, DATE + timedelta(days=number), contents))
-        return made.commits[-1]
+        date = date or DATE + timedelta(minutes=number)
+        commit = Commit(sha, date, contents, made.commit(branch) or made.commit("main"))
+        if branch == "main":
+            made.commits.append(commit)
+        else:
+            made.branches[branch] = commit
+        return commit
+
+    def rewind(self, repo: str, count: int = 1) -> None:
+        """Take the newest commits of `main` back, as a forced push does."""
+        del self.repos[repo].commits[-count:]
+
+    def rename(self, before: str, after: str) -> None:
+        """Give a repository another name; the old one leads there."""
+        made = self.repos.pop(before)
+        made.id = after
+        self.repos[after] = made
+        self.renamed[before] = after
+
+    def requests(self, at: str = "api") -> list[str]:
+        """The paths that were asked for."""
+        return [asked.path for asked in self.asked if asked.at == at]
 
     def strike(self, at: str) -> Fault | None:
         """The fault that this request meets."""
@@ -209,16 +196,42 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(value, b"", self.fault.headers)
         elif kind is Kind.PAGE:
             self.answer(200, b"<html>log in first</html>", {"Content-Type": "text/html"})
-        return kind in {Kind.SILENCE, Kind.STATUS, Kind.PAGE}
+        elif kind is Kind.RESET:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOW)
+            self.close_connection = True
+        elif self._is_spent(LIMITED.get(at, "")):
+            self.refuse(429, "", "Too many requests")
+            return True
+        return kind in {Kind.SILENCE, Kind.STATUS, Kind.PAGE, Kind.RESET}
+
+    def _is_spent(self, kind: str) -> bool:
+        """Count a request; whether it is one more than is allowed."""
+        self.hub.spent[kind] += 1
+        return bool(kind) and self.hub.spent[kind] > self.hub.allowed[kind]
 
     def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Send a whole answer."""
         self.send_response(status)
         for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
-        self.send_header("RateLimit", '"api";r=499;t=295')
+        for name, value in self._limits().items():
+            self.send_header(name, value)
         self.end_headers()
+        if self.fault and self.fault.kind is Kind.CUT:
+            body, self.close_connection = body[: self.fault.value], True
         self.out(body)
+
+    def _limits(self) -> Mapping[str, str]:
+        """What is still allowed, as every answer says but those of the store of files."""
+        kind = LIMITED.get(self.hub.asked[-1].at if self.hub.asked else "")
+        if kind is None or (self.fault and "RateLimit" in self.fault.headers):
+            return {}
+        allowed = self.hub.allowed[kind]
+        left = max(0, allowed - self.hub.spent[kind])
+        return {
+            "RateLimit": f'"{kind}";r={left};t={self.hub.resets}',
+            "RateLimit-Policy": f'"fixed window";"{kind}";q={allowed};w=300',
+        }
 
     def refuse(self, status: int, code: str = "", message: str = "") -> None:
         """Send an error as the Hub does: what it means is in the headers."""
@@ -273,6 +286,9 @@ class Api(Handler):
         api = parts[0] == "api"
         if self.struck("api" if api and parts[1] == "models" else "resolve"):
             return
+        if parts == ["api", "models"]:
+            self._list(parse_qs(url.query))
+            return
         if api and parts[1] == "resolve-cache":
             self._small("/".join(parts[3:5]), parts[5], "/".join(parts[6:]))
             return
@@ -302,45 +318,71 @@ class Api(Handler):
             self.refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return found
 
+    def _list(self, query: Mapping[str, list[str]]) -> None:
+        """A page of what there is."""
+        said = self.headers.get("Authorization")
+        if said not in {None, f"Bearer {TOKEN}"}:
+            self.refuse(401, "", "Invalid credentials in Authorization header")
+        elif not set(query.get("expand", ())) <= EXPAND:
+            self.refuse(400, "", "Invalid option for expand")
+        else:
+            repos = [repo for repo in self.hub.repos.values() if said or not repo.private]
+            items, cursor = listing(repos, query)
+            self._json(items, {**query, "cursor": [cursor]} if cursor else None)
+
     def _model(self, repo: Repo, rest: list[str]) -> None:
+        asked = parse_qs(urlsplit(self.path).query)
         if rest and rest[0] not in {"revision", "tree"}:
             self.refuse(404)
+        elif "expand" in asked and not rest:
+            self._json(entry(repo, asked["expand"]))
         elif (commit := self._commit(repo, rest[1] if rest else "main")) is None:
             return
         elif rest and rest[0] == "tree":
             files = [
-                {"type": "file", "path": name, **_stated(name, content)}
+                {"type": "file", "path": name, **stated(name, content)}
                 for name, content in commit.files.items()
             ]
             self._json(files)
         else:
-            asked = parse_qs(urlsplit(self.path).query)
-            self._json(_model(repo, commit, blobs="blobs" in asked))
+            self._json(model(repo, commit, blobs="blobs" in asked))
 
     def _commits(self, repo: Repo, rest: list[str]) -> None:
         newest = self._commit(repo, rest[1])
-        if newest is not None:
-            until = repo.commits.index(newest) + 1
-            self._json(
-                [
-                    {
-                        "id": commit.sha,
-                        "title": "a commit",
-                        "message": "",
-                        "date": commit.date.isoformat().replace("+00:00", ".000Z"),
-                        "authors": [{"user": "someone"}],
-                    }
-                    for commit in reversed(repo.commits[:until])
-                ]
-            )
+        if newest is None:
+            return
+        query = parse_qs(urlsplit(self.path).query)
+        limit, page = (
+            int(query.get(name, [value])[0]) for name, value in (("limit", "50"), ("p", "0"))
+        )
+        history = newest.history()
+        found = history[page * limit : (page + 1) * limit]
+        more = {**query, "p": [str(page + 1)]} if len(history) > (page + 1) * limit else None
+        self._json(
+            [
+                {
+                    "id": commit.sha,
+                    "title": "a commit",
+                    "message": "",
+                    "date": stamp(commit.date),
+                    "authors": [{"user": "someone"}],
+                }
+                for commit in found
+            ],
+            more,
+        )
 
     def _refs(self, repo: Repo, _: list[str]) -> None:
-        main = {"name": "main", "ref": "refs/heads/main", "targetCommit": repo.commits[-1].sha}
+        heads = {"main": repo.commits[-1], **repo.branches}
+        branches = [
+            {"name": name, "ref": f"refs/heads/{name}", "targetCommit": commit.sha}
+            for name, commit in heads.items()
+        ]
         tags = [
             {"name": name, "ref": f"refs/tags/{name}", "targetCommit": sha}
             for name, sha in repo.tags.items()
         ]
-        self._json({"branches": [main], "converts": [], "tags": tags})
+        self._json({"branches": branches, "converts": [], "tags": tags})
 
     def _resolve(self, repo: Repo, rest: list[str]) -> None:
         commit, name = self._commit(repo, rest[1]), "/".join(rest[2:])
@@ -357,7 +399,7 @@ class Api(Handler):
 
     def _redirect(self, repo: Repo, commit: Commit, name: str, content: Content) -> None:
         said = {"X-Repo-Commit": commit.sha, "Accept-Ranges": "bytes"}
-        if _is_text(name):
+        if is_text(name):
             cached = f"/api/resolve-cache/models/{repo.id}/{commit.sha}/{quote(name)}"
             self.answer(307, b"", {**said, "Location": cached, "ETag": f'"{content.blob}"'})
             return
@@ -371,9 +413,15 @@ class Api(Handler):
             content = commit.files[file]
             self.hand_out(content, {"X-Repo-Commit": commit.sha, "ETag": f'"{content.blob}"'})
 
-    def _json(self, value: object) -> None:
+    def _json(self, value: object, more: Mapping[str, list[str]] | None = None) -> None:
+        """An answer of the API, and where it goes on."""
         body = json.dumps(value).encode() if self.hub.says is None else self.hub.says
-        self.answer(200, body, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json"}
+        if more is not None:
+            path = urlsplit(self.path).path
+            onward = f"{self.hub.onward or self.hub.endpoint}{path}?{urlencode(more, doseq=True)}"
+            headers["Link"] = f'<{onward}>; rel="next"'
+        self.answer(200, body, headers)
 
 
 class Cdn(Handler):
@@ -387,7 +435,8 @@ class Cdn(Handler):
         contents = {
             content.sha256: content
             for repo in self.hub.repos.values()
-            for commit in repo.commits
+            for head in (*repo.commits, *repo.branches.values())
+            for commit in head.history()
             for content in commit.files.values()
         }
         content = contents.get(url.path.strip("/"))
@@ -399,43 +448,6 @@ class Cdn(Handler):
             self.refuse(403)
         else:
             self.hand_out(content, {"ETag": f'"{content.sha256}"', "Accept-Ranges": "bytes"})
-
-
-def _is_text(name: str) -> bool:
-    return Path(name).suffix in TEXT or "." not in name
-
-
-def _stated(name: str, content: Content) -> dict[str, Any]:
-    """Size and digests, in the names the tree has for them."""
-    stated: dict[str, Any] = {"size": content.size, "oid": content.blob}
-    if not _is_text(name):
-        stated["lfs"] = {"oid": content.sha256, "size": content.size, "pointerSize": 134}
-    return stated
-
-
-def _model(repo: Repo, commit: Commit, *, blobs: bool) -> dict[str, Any]:
-    siblings = []
-    for name, content in commit.files.items():
-        sibling: dict[str, Any] = {"rfilename": name}
-        if blobs:
-            sibling |= {"size": content.size, "blobId": content.blob}
-            if not _is_text(name):
-                lfs = {"sha256": content.sha256, "size": content.size, "pointerSize": 134}
-                sibling |= {"lfs": lfs}
-        siblings.append(sibling)
-    return {
-        "_id": repo.number,
-        "id": repo.id,
-        "modelId": repo.id,
-        "sha": commit.sha,
-        "lastModified": repo.commits[-1].date.isoformat().replace("+00:00", ".000Z"),
-        "private": repo.private,
-        "gated": repo.gated,
-        "disabled": repo.disabled,
-        "cardData": repo.card,
-        "siblings": siblings,
-        "securityRepoStatus": {"scansDone": True, "filesWithIssues": repo.issues},
-    }
 
 
 class Server(ThreadingHTTPServer):

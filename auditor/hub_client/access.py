@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -115,7 +115,7 @@ class Access:
         while url is not None:
             time.sleep(self.quota.pause)
             get = Get(url, subject)
-            body, url = self.persistently(lambda get=get: self._page(get))
+            body, url = self.persistently(partial(self._page, get))
             try:
                 yield json.loads(body)
             except (ValueError, RecursionError) as error:

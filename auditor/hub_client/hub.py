@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -10,12 +12,14 @@ from auditor.errors import GoneError, UsageError
 from auditor.file_cache import FileCache
 from auditor.hub_client.access import PAUSES, SILENCE, Access, connect
 from auditor.hub_client.content import Content
-from auditor.hub_client.listing import committed, snapshot
+from auditor.hub_client.history import Commit, committed, moments, pages
+from auditor.hub_client.listing import Snapshot, snapshot
 from auditor.records import ModelVersion, SourceFile, VersionId
 from auditor.weights import role_of
 from auditor.weights.windows import Shelf
 
 NEWEST = "main"
+MOST_PAGES = 20  # of commits of a base model: a thousand; the newest of all has to do then
 EXPECTED = "expected hf://org/name, hf://org/name@revision or hf://org/name@revision/folder"
 
 
@@ -31,6 +35,12 @@ class Place:
     def model(self) -> str:
         """What versions of it are versions of."""
         return f"{self.repo}/{self.folder}" if self.folder else self.repo
+
+    @property
+    def uri(self) -> str:
+        """The REF that names it."""
+        folder = f"/{self.folder}" if self.folder else ""
+        return f"hf://{self.repo}@{quote(self.revision, safe='')}{folder}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +78,13 @@ class Hub:
         """Find a version.
 
         Understood is ``hf://…``, and given `of`: a commit, branch or tag of its repository,
-        ``latest`` (the newest commit of ``main``), and ``base_model``, which its card names.
+        ``latest`` (the newest commit of ``main``), and ``base_model``, which its card names:
+        of that one the newest commit that was there when `of` was made, if one was.
         """
         try:
             if of is None:
                 return self.find(ref) if ref.startswith("hf://") else None
-            place = self._relative(ref, of)
+            place = self._base(of) if ref == "base_model" else _relative(ref, parse(of.location))
             return self._version(place) if place is not None else None
         except GoneError:
             return None
@@ -94,44 +105,65 @@ class Hub:
         SourceError
             If the Hub does not answer.
         """
-        access, place, shelf = self._access(), parse(version.location), Shelf()
+        access, place = self.access(), parse(version.location)
         found = snapshot(access, place.repo, place.revision)
         if found.commit != place.revision:
             raise GoneError(f"{version.uri}: the Hub has commit {found.commit} in its place")
-        below = f"{place.folder}/" if place.folder else ""
+        return self.files_of(access, found, place.folder)
+
+    def access(self) -> Access:
+        """How the Hub is asked.
+
+        Raises
+        ------
+        UsageError, SourceError
+            As `connect`.
+        """
+        return replace(connect(self.endpoint, self.token), pauses=self.pauses, silence=self.silence)
+
+    def files_of(self, access: Access, found: Snapshot, folder: str = "") -> list[SourceFile]:
+        """The files of a commit that lie in a folder of it."""
+        below, shelf = f"{folder}/" if folder else "", Shelf()
         return [
             _file(Content(access, found, file, FileCache(self.cache)), below, shelf)
             for file in found.files
             if file.name.startswith(below)
         ]
 
-    def _access(self) -> Access:
-        access = connect(self.endpoint, self.token)
-        return replace(access, pauses=self.pauses, silence=self.silence)
-
-    def _version(self, place: Place) -> ModelVersion:
-        access = self._access()
-        found = snapshot(access, place.repo, place.revision)
-        here = Place(found.repo, found.commit, place.folder)
-        facts = {"revision": place.revision} if place.revision != found.commit else {}
+    def version_of(self, found: Snapshot, made: datetime, folder: str = "") -> ModelVersion:
+        """A commit as a version."""
+        here = Place(found.repo, found.commit, folder)
         return ModelVersion(
             id=VersionId(self.name, here.model, found.commit),
-            created_at=committed(access, found.repo, found.commit),
-            uri=_uri(here),
-            location=_uri(here),
-            facts={**facts, **found.facts},
+            created_at=made,
+            uri=here.uri,
+            location=here.uri,
+            facts=found.facts,
         )
 
-    def _relative(self, ref: str, of: ModelVersion) -> Place | None:
-        here = parse(of.location)
-        if ref == "base_model":
-            base = snapshot(self._access(), here.repo, here.revision).base_model
-            return _named(base)
-        if ref == "previous" or ref.startswith(("alias:", "@")):
-            return None
-        if ref.startswith("hf://"):
-            return parse(ref)
-        return Place(here.repo, NEWEST if ref == "latest" else ref, here.folder)
+    def _version(self, place: Place) -> ModelVersion:
+        access = self.access()
+        found = snapshot(access, place.repo, place.revision)
+        made = committed(access, found.repo, found.commit)
+        version = self.version_of(found, made, place.folder)
+        if place.revision == found.commit:
+            return version
+        return replace(version, facts={"revision": place.revision, **found.facts})
+
+    def _base(self, of: ModelVersion) -> Place | None:
+        """What the card names, as it was when `of` was made."""
+        access, here = self.access(), parse(of.location)
+        base = _named(snapshot(access, here.repo, here.revision).base_model)
+        if base is None or base.revision != NEWEST:
+            return base
+        commits: list[Commit] = []
+        for page in islice(pages(access, base.repo, NEWEST), MOST_PAGES):
+            commits += page
+            made = moments(commits)
+            before = (commit.id for commit in commits if made[commit.id] < of.created_at)
+            if (commit := next(before, None)) is not None:
+                return replace(base, revision=commit)
+        return base
 
 
 def parse(ref: str) -> Place:
@@ -156,17 +188,21 @@ def parse(ref: str) -> Place:
     return Place(found.id, revision, found.path_in_repo)
 
 
+def _relative(ref: str, here: Place) -> Place | None:
+    """What a name means that is given beside a version."""
+    if ref == "previous" or ref.startswith(("alias:", "@")):
+        return None
+    if ref.startswith("hf://"):
+        return parse(ref)
+    return Place(here.repo, NEWEST if ref == "latest" else ref, here.folder)
+
+
 def _named(base: str) -> Place | None:
     """The repository a card names; cards hold any text."""
     try:
         return parse(f"hf://{base}")
     except UsageError:
         return None
-
-
-def _uri(place: Place) -> str:
-    folder = f"/{place.folder}" if place.folder else ""
-    return f"hf://{place.repo}@{quote(place.revision, safe='')}{folder}"
 
 
 def _file(content: Content, below: str, shelf: Shelf) -> SourceFile:

@@ -1,66 +1,55 @@
-"""What the Hub states of one commit of a repository: its files, its date, what was scanned."""
+"""What the Hub states of one commit of a repository: its files, its card, what was scanned."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from auditor.errors import GoneError, RefusedError, SourceError
 from auditor.hub_client.access import Access
+from auditor.hub_client.answers import Answer, RepoName, Sha1, Sha256, Size, parsed
 
 MOST_FILES = 100_000
 MOST_NAMED = 5  # files with issues that are named in a fact
 
-NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?$"  # steps out of no path
-Sha1 = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Size = Annotated[int, Field(ge=0, lt=1 << 62, strict=True)]
 
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
-
-
-class _Large(_Answer):
+class _Large(Answer):
     sha256: Sha256
     size: Size
 
 
-class _Sibling(_Answer):
+class _Sibling(Answer):
     rfilename: str
     size: Size | None = None
     blob: Annotated[Sha1 | None, Field(alias="blobId")] = None
     lfs: _Large | None = None
 
 
-class _Issue(_Answer):
+class _Issue(Answer):
     path: str
     level: str = "unsafe"
 
 
-class _Security(_Answer):
+class _Security(Answer):
     done: Annotated[bool, Field(alias="scansDone")] = False
-    issues: Annotated[list[_Issue], Field(alias="filesWithIssues")] = []
+    issues: Annotated[Sequence[_Issue], Field(alias="filesWithIssues")] = ()
 
 
-class _Model(_Answer):
-    id: Annotated[str, Field(max_length=200, pattern=NAME)]
+class _Model(Answer):
+    id: RepoName
     sha: Sha1
     repository: Annotated[str, Field(alias="_id")] = ""
     gated: bool | str = False
     disabled: bool = False
-    siblings: list[_Sibling] = []
+    siblings: Sequence[_Sibling] = ()
     card: Annotated[Any, Field(alias="cardData")] = None  # YAML of the author's
     security: Annotated[_Security | None, Field(alias="securityRepoStatus")] = None
 
 
-class _Commit(_Answer):
-    id: Sha1
-    date: AwareDatetime
+MODEL = TypeAdapter(_Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +90,7 @@ def snapshot(access: Access, repo: str, revision: str) -> Snapshot:
         raise GoneError(f"{subject[:300]!r}: there is no such revision")
     path = f"/api/models/{repo}/revision/{quote(revision, safe='')}"
     params = {"blobs": "true", "securityStatus": "true"}
-    found = _parsed(TypeAdapter(_Model), access.json(path, params, subject), subject, access)
+    found = parsed(MODEL, access.json(path, params, subject), subject, access.endpoint)
     if found.disabled:
         raise RefusedError(f"{subject} was disabled by {access.endpoint}")
     if len(found.siblings) > MOST_FILES:
@@ -113,37 +102,6 @@ def snapshot(access: Access, repo: str, revision: str) -> Snapshot:
         facts=dict(_facts(found, repo)),
         base_model=_first(found.card, "base_model"),
     )
-
-
-def committed(access: Access, repo: str, commit: str) -> datetime:
-    """When a commit was made, by its author's clock.
-
-    The date that comes with the listing is that of the repository's last change.
-
-    Raises
-    ------
-    SourceError
-        As `snapshot`.
-    """
-    subject = f"{repo}@{commit}"
-    answer = access.json(f"/api/models/{repo}/commits/{commit}", {"limit": "1"}, subject)
-    found = _parsed(TypeAdapter(list[_Commit]), answer, subject, access)
-    dates: list[datetime] = [made.date for made in found[:1] if made.id == commit]
-    if not dates:
-        raise SourceError(f"{subject}: {access.endpoint} does not say when it was made")
-    return dates[0]
-
-
-def _parsed(kind: TypeAdapter[Any], answer: object, subject: str, access: Access) -> Any:  # noqa: ANN401
-    try:
-        return kind.validate_python(answer)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(key)[:40] for key in first["loc"])
-        raise SourceError(
-            f"{subject}: {access.endpoint} answered in another form than the Hub's: "
-            f"{where}: {first['msg'][:200]}"
-        ) from error
 
 
 def _listed(file: _Sibling, subject: str) -> Listed:

@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from auditor.errors import GoneError, SourceError
 from auditor.records import ModelVersion, Role
 from auditor.sources import Source
 from auditor.sources.folder import Folder
+from auditor.sources.hub import Hub
 from auditor.sources.mlflow import Mlflow
-from tests import told
+from tests import hub_server, told
+from tests.hub_server import TOKEN
 from tests.mlflow_server import free_port, running
 
 Files = Mapping[str, bytes]
@@ -29,8 +32,10 @@ class Filled:
 
     source: Source
     unreachable: Source  # named "nowhere"
-    add: Callable[[Files], None]  # the next version
+    add: Callable[[Files], str]  # the next version; what it is called
     remove: Callable[[ModelVersion], None]
+    names: list[str] = field(default_factory=list)  # of the first two
+    resources: ExitStack = field(default_factory=ExitStack)  # what runs as long as it is asked
 
     def versions(self) -> list[ModelVersion]:
         return [seen.version for seen in told.seen(self.source)]
@@ -39,12 +44,13 @@ class Filled:
 def folder(tmp_path: Path) -> Filled:
     root = tmp_path / "models"
 
-    def add(files: Files) -> None:
+    def add(files: Files) -> str:
         made = root / "tiny" / str(len(list(root.glob("*/*"))) + 1)
         for name, content in files.items():
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             (made / name).write_bytes(content)
             os.utime(made / name, (int(made.name) * 1000, int(made.name) * 1000))
+        return made.name
 
     def remove(version: ModelVersion) -> None:
         shutil.rmtree(version.location)
@@ -65,24 +71,43 @@ def mlflow(tmp_path: Path) -> Filled:
     return Filled(source, nowhere, partial(_register, name), remove)
 
 
-def _register(name: str, files: Files) -> None:
-    running().register(name, files)
+def _register(name: str, files: Files) -> str:
+    return str(running().register(name, files).version)
 
 
-FILL: dict[str, Callable[[Path], Filled]] = {"folder": folder, "mlflow": mlflow}
+def hub(tmp_path: Path) -> Filled:
+    resources = ExitStack()
+    server = resources.enter_context(hub_server.serve())
+
+    def add(files: Files) -> str:
+        return server.push("acme/tiny", files).sha
+
+    def remove(version: ModelVersion) -> None:
+        assert server.repos["acme/tiny"].commits[-1].sha == version.id.version
+        server.rewind("acme/tiny")
+
+    watched = Hub(repos=("acme/tiny",), history=None, token=TOKEN, cache=tmp_path / "files")
+    source = replace(watched, endpoint=server.endpoint)
+    nowhere = replace(watched, endpoint=f"http://127.0.0.1:{free_port()}/nowhere")
+    return Filled(source, nowhere, add, remove, resources=resources)
+
+
+FILL: dict[str, Callable[[Path], Filled]] = {"folder": folder, "mlflow": mlflow, "hub": hub}
 
 
 @pytest.fixture(params=plugins.kinds("sources"), scope="module")
-def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Filled:
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Filled]:
     made = FILL[request.param](tmp_path_factory.mktemp(request.param))
-    made.add(FIRST)
-    made.add(SECOND)
-    return made
+    with made.resources:
+        made.names.extend(map(made.add, (FIRST, SECOND)))
+        yield made
 
 
 def test_lists_versions_oldest_first_with_a_time_zone(filled):
     first, second = filled.versions()[:2]
-    assert (first.id.version, second.id.version) == ("1", "2")
+    assert [first.id.version, second.id.version] == filled.names
     assert first.created_at < second.created_at
     assert first.created_at.tzinfo is not None
 
@@ -109,7 +134,7 @@ def test_finds_the_version_made_before(filled):
 
 def test_finds_a_number_relative_to_another_version_of_the_model(filled):
     first, second = filled.versions()[:2]
-    assert filled.source.resolve("1", second) == first
+    assert filled.source.resolve(filled.names[0], second) == first
     assert filled.source.resolve("99", second) is None
 
 
@@ -147,10 +172,10 @@ def test_files_of_versions_do_not_mix(filled):
 
 def test_a_cursor_leaves_out_no_later_version(filled):
     steps = told.steps(filled.source)
-    filled.add({"model.safetensors": b"third"})
+    third = filled.add({"model.safetensors": b"third"})
     for before in steps:
         later = [found.version.id.version for found in told.seen(filled.source, before)]
-        assert "3" in later
+        assert third in later
 
 
 @pytest.mark.parametrize("cursor", ["", "{}", "[1]", "nonsense", '{"newest": "x"}', "\x00"])
@@ -167,6 +192,7 @@ def test_a_removed_version_is_gone(filled):
         filled.source.files(last)
 
 
-def test_an_unreachable_place_is_a_source_error_that_names_it(filled):
+def test_an_unreachable_place_is_a_source_error_that_names_it(filled, monkeypatch):
+    monkeypatch.setattr("auditor.sources.hub.PAUSES", ())
     with pytest.raises(SourceError, match="nowhere"):
         list(filled.unreachable.changes(None))

@@ -1,0 +1,35 @@
+"""What a look at the Hub leaves for the next one, as a text."""
+
+from hashlib import sha256
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Epoch = Annotated[float, Field(allow_inf_nan=False)]  # seconds since 1970
+
+
+class Cursor(BaseModel):
+    """How far the watching of some repositories has come; changed while a look is under way."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    settings: str  # of the source: with others, everything is looked at again
+    reconciled: Epoch = 0.0  # when everything was compared last, from its first page to its last
+    newest: dict[str, Epoch] = {}  # author -> when one of its repositories changed last
+    done: dict[str, str] = {}  # repository@branch -> a commit that is dealt with, and why not known
+    again: dict[str, Epoch] = {}  # repositories to be looked at next time -> since when
+
+    @property
+    def text(self) -> str:
+        """The whole of it."""
+        return self.model_dump_json()
+
+
+def read(text: str | None, settings: object) -> Cursor:
+    """The cursor that a text holds, else a new one: what was written for other settings is none."""
+    mark = sha256(repr(settings).encode()).hexdigest()[:16]
+    try:
+        found = Cursor.model_validate_json(text or "")
+    except ValidationError:
+        return Cursor(settings=mark)
+    return found if found.settings == mark else Cursor(settings=mark)
