@@ -215,12 +215,12 @@ def test_deliveries_that_are_stuck_for_an_hour_are_told_once(world, receiver):
     world.look(version(1))
     world.ledger.save(version(1), audited(version(1)), sinks=("files",), at=world.at)
     for _ in range(8):
-        for due in world.ledger.take_due(world.at, MINUTE):
+        for due in world.ledger.due(world.at):
             world.ledger.undelivered(due.id, "disk full", world.at, MINUTE)
         world.look()
         world.tell(after=HOUR / 2)
     assert receiver.titles == ["auditor: sink files takes no audits, 1 waiting"]
-    for due in world.ledger.take_due(world.at + DAY, MINUTE):
+    for due in world.ledger.due(world.at + DAY):
         world.ledger.delivered(due.id, world.at)
     world.tell()
     assert receiver.titles[1:] == ["auditor: sink files takes audits again"]
