@@ -34,7 +34,7 @@ def cores(groups: Path = GROUPS, own: Path = OWN) -> int:
 def free_memory(groups: Path = GROUPS, own: Path = OWN) -> int:
     """Bytes that this process may still take, of the machine's and within its control groups."""
     left = [found for folder in _folders(groups, own) if (found := _left(folder)) is not None]
-    return min([psutil.virtual_memory().available, *left])
+    return int(min([psutil.virtual_memory().available, *left]))
 
 
 def _folders(groups: Path, own: Path) -> Iterator[Path]:
@@ -46,11 +46,8 @@ def _folders(groups: Path, own: Path) -> Iterator[Path]:
     for line in _text(own).splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        roots = [
-            groups,
-            *(groups / name for name in {controllers, *controllers.split(",")} if name),
-        ]
-        for root in roots:
+        names = {"", controllers, *controllers.split(",")}
+        for root in (groups / name for name in names):
             inner = root / path.lstrip("/")
             yield from (inner, *(folder for folder in inner.parents if folder.is_relative_to(root)))
 

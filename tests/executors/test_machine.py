@@ -36,7 +36,7 @@ def groups(tmp_path) -> Groups:
 
 
 def all_of_it() -> int:
-    return psutil.virtual_memory().total
+    return int(psutil.virtual_memory().total)
 
 
 def test_without_groups_the_machine_counts(groups):
