@@ -4,8 +4,9 @@ import json
 from datetime import UTC, datetime
 
 from sqlalchemy import DateTime, Dialect, Text
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
+BINARY = Text(collation="C")
 QUOTED = "\x1a"  # ASCII "substitute": what follows is the text in JSON's spelling
 
 
@@ -35,11 +36,16 @@ class AnyText(TypeDecorator[str]):
 
     A file or model name may hold NUL or half of a surrogate pair (bytes that are no UTF-8
     arrive that way). Such a text is kept in JSON's spelling behind a mark, so that it still
-    equals itself in a query and comes back unchanged.
+    equals itself in a query and comes back unchanged. Texts are in the order of their code
+    points, whatever order the database was made with.
     """
 
     impl = Text
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """SQLite has that order anyway."""
+        return BINARY if dialect.name == "postgresql" else Text()
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Spell out what a database refuses."""

@@ -5,10 +5,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError
 from sqlalchemy.orm import Session
 
 from auditor.errors import LedgerError
+from auditor.ledger import engines
+
+MISTAKES = (DataError, IntegrityError, NotSupportedError)  # a bug of ours, not the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,9 @@ class Door:
         try:
             with Session(engine) as session, session.begin():
                 yield session
-        except OperationalError as error:
-            shown = self.engine.url.render_as_string(hide_password=True)
-            sentence = f"ledger {shown} cannot be used now: {error.orig}; nothing was changed"
+        except MISTAKES:
+            raise
+        except DBAPIError as error:
+            shown, said = engines.shown(self.engine.url), engines.first_line(error)
+            sentence = f"ledger {shown} cannot be used now: {said}; nothing was changed"
             raise LedgerError(sentence) from error

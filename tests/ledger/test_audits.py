@@ -1,11 +1,10 @@
 import json
 import math
-import sqlite3
-from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from auditor import METRIC_SET
 from auditor.ledger import Ledger
@@ -26,15 +25,22 @@ from tests.ledger.makers import (
 
 
 @pytest.fixture
-def rows(ledger, tmp_path):
-    """Ask the file directly, as another program would."""
+def rows(ledger, url):
+    """Ask the database directly, as another program would; moments as they are spelled."""
+    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
 
     def ask(query: str) -> list[tuple[Any, ...]]:
-        assert ledger.engine.url.database == str(tmp_path / "auditor.db")
-        with closing(sqlite3.connect(tmp_path / "auditor.db")) as connection:
-            return connection.execute(query).fetchall()
+        assert ledger.engine.url.database == engine.url.database
+        with engine.connect() as connection:
+            return [tuple(map(plain, row)) for row in connection.execute(sqlalchemy.text(query))]
 
-    return ask
+    def plain(value: object) -> object:
+        if isinstance(value, datetime):
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+        return value
+
+    yield ask
+    engine.dispose()
 
 
 def test_document_comes_back_as_it_was_saved(ledger):
@@ -133,7 +139,7 @@ def test_document_with_an_undefined_number_in_it_is_refused_whole(ledger):
 def test_document_is_plain_json_in_the_file(ledger, rows):
     document = audited(version(1))
     ledger.save(version(1), document, sinks=[], at=START)
-    ((text,),) = rows("SELECT document FROM audits")
+    ((text,),) = rows("SELECT CAST(document AS TEXT) FROM audits")
     assert json.loads(text) == document
 
 

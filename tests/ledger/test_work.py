@@ -12,8 +12,10 @@ from auditor.errors import UsageError
 from auditor.ledger import Ledger, Told
 from auditor.records import Gone, ModelVersion, Priority, Verdict
 from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, note, version, versions, waiting
+from tests.postgres_server import postgres
 
 Row = dict[str, Any]
+Steps = list[tuple[Any, ...]]
 LEASE = timedelta(hours=2)
 
 
@@ -347,10 +349,8 @@ NEEDS_CLAIM = {"save", "release", "renew", "fail", "quarantine"}
 NEEDS_VERSION = {"ask", "gone", "retry"}
 
 
-@settings(max_examples=60, deadline=None)
-@given(steps=steps)
-def test_claims_follow_the_rule_whatever_happened_before(steps):
-    with closing(Ledger.open("sqlite://")) as ledger:
+def follow(url: str, steps: Steps) -> None:
+    with closing(Ledger.open(url)) as ledger:
         rule = Rule(ledger)
         for step, *values in steps:
             if step in NEEDS_CLAIM and values[0] not in rule.held:
@@ -358,3 +358,24 @@ def test_claims_follow_the_rule_whatever_happened_before(steps):
             if step in NEEDS_VERSION and not rule.rows:
                 continue
             getattr(rule, step)(*values)
+
+
+@settings(max_examples=10, deadline=None)
+@given(steps=steps)
+def test_claims_follow_the_rule_whatever_happened_before(steps):
+    follow("sqlite://", steps)
+
+
+@pytest.mark.wide
+@settings(max_examples=150, deadline=None)
+@given(steps=steps)
+def test_claims_follow_the_rule_in_many_more_stories(steps):
+    follow("sqlite://", steps)
+
+
+@pytest.mark.wide
+@settings(max_examples=50, deadline=None)
+@given(steps=steps)
+def test_claims_follow_the_rule_on_a_server(made_database, steps):
+    with postgres().database(f"TEMPLATE {made_database}") as url:
+        follow(url, steps)

@@ -9,6 +9,10 @@ revision = "0003"
 down_revision = "0002"
 
 MOMENT = sa.DateTime(timezone=True)
+TABLES = (
+    *("sources", "versions", "claims", "audits", "layers", "findings"),
+    *("decisions", "deliveries", "hints", "notices", "targets"),
+)
 FIRST_AUDITS = """
     UPDATE versions SET concluded_at =
         (SELECT min(saved_at) FROM audits WHERE audits.version_id = versions.id)
@@ -33,6 +37,17 @@ def upgrade() -> None:
     make_hints()
     make_notices()
     make_targets()
+    if op.get_context().dialect.name == "postgresql":
+        order_by_code_points()
+
+
+def order_by_code_points() -> None:
+    """Texts are compared as SQLite does it, not by the language of the database."""
+    found = sa.inspect(op.get_bind())
+    for table in TABLES:
+        for column in found.get_columns(table):
+            if isinstance(column["type"], sa.Text):
+                op.execute(f'ALTER TABLE {table} ALTER "{column["name"]}" TYPE text COLLATE "C"')
 
 
 def _add(table: str, column: sa.Column[Any], before: str | sa.ColumnElement[Any]) -> None:
