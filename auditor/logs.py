@@ -84,9 +84,14 @@ def adopt() -> None:
     if not any(isinstance(handler, _Lines) for handler in logging.getLogger().handlers):
         return
     for found in list(logging.Logger.manager.loggerDict.values()):
-        if isinstance(found, logging.Logger) and found.handlers:
-            found.handlers.clear()
+        if isinstance(found, logging.Logger) and _has_own_way(found):
             found.propagate = True
+            found.handlers.clear()
+
+
+def _has_own_way(logger: logging.Logger) -> bool:
+    """Whether it writes somewhere; one that is to say nothing has a handler that does nothing."""
+    return any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers)
 
 
 def hide(*secrets: str) -> None:

@@ -12,7 +12,17 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
 from auditor import __version__, logs
-from auditor.cli import auditing, comparing, deciding, inspecting, seeing, setting_up, watching, web
+from auditor.cli import (
+    auditing,
+    comparing,
+    deciding,
+    inspecting,
+    seeing,
+    setting_up,
+    telling,
+    watching,
+    web,
+)
 from auditor.cli.common import out, prepare_streams, printable
 from auditor.errors import AuditorError, ConfigError, WorkerError
 from auditor.logs import Form
@@ -30,7 +40,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for family in (auditing, inspecting, comparing, watching, seeing, deciding, setting_up, web):
+FAMILIES = (auditing, inspecting, comparing, watching, seeing, deciding, setting_up, web, telling)
+for family in FAMILIES:
     family.register(app)
 
 

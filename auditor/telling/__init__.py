@@ -16,6 +16,7 @@ from auditor.ledger import Audited, Ledger
 from auditor.naming import is_chosen
 from auditor.records import Rhythm
 from auditor.telling.addresses import Address, addresses
+from auditor.telling.cleaning import name
 from auditor.telling.deriving import Seen, derive
 from auditor.telling.digest import Day, digest, is_due
 from auditor.telling.matters import Matter, matters
@@ -24,7 +25,7 @@ from auditor.telling.news import Level, News, message
 from auditor.telling.sending import send
 from auditor.telling.verdicts import verdict_news
 
-__all__ = ["Address", "Level", "addresses", "queue", "tell"]
+__all__ = ["Address", "Level", "addresses", "queue", "tell", "trial"]
 
 
 def tell(
@@ -69,6 +70,12 @@ def queue(
     wrong = matters(ledger, rhythms, at) if targets else []
     for address in targets:
         _queue(ledger, address, wrong, at)
+
+
+def trial(address: Address) -> str | None:
+    """Send a message that says it is a test; None once it was taken, else why it was not."""
+    title = f"auditor: this is a test for {name(address.name)}"
+    return address.send(title, "Messages of changes arrive here.", Level.INFO)
 
 
 def _queue(ledger: Ledger, address: Address, wrong: Sequence[Matter], at: datetime) -> None:

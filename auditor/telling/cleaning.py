@@ -1,9 +1,12 @@
 """Names and reasons as a message may show them: they come from strangers."""
 
+import re
+
 from auditor.logs import one_line
 
 MEANINGFUL = "<>[](){}*`~|\\!#@&$^\"'"  # to Markdown, to HTML, to chat programs: @here, <!channel>
 TWINS = {ord(char): ord(char) + 0xFEE0 for char in MEANINGFUL}  # full-width forms mean nothing
+WWW = re.compile(r"(www)\.", re.IGNORECASE)
 LONGEST_NAME = 80
 
 
@@ -27,5 +30,5 @@ def name(text: str) -> str:
 
 
 def _inert(text: str) -> str:
-    unlinked = text.replace("://", "：//").replace("www.", "www．").replace("WWW.", "WWW．")
+    unlinked = WWW.sub(r"\1．", text.replace("://", "：//"))
     return unlinked.translate(TWINS)

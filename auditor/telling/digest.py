@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from auditor.ledger import Audited, Notice, State
 from auditor.records import Verdict
@@ -27,26 +27,29 @@ class Day:
 
 
 def is_due(memory: Memory, time: str | None, at: datetime) -> bool:
-    """Whether the day's time of the digest has come, and no digest was thought of since."""
-    if time is None or memory.day == at.date().isoformat():
+    """Whether the day's time of the digest has come, and no digest was thought of since.
+
+    Where the clock went back for less than two days, no day has a second one.
+    """
+    if time is None or f"{at:%H:%M}" < time:
         return False
-    return f"{at:%H:%M}" >= time
+    return memory.day is None or not 0 <= (date.fromisoformat(memory.day) - at.date()).days < 2
 
 
 def digest(memory: Memory, day: Day, target: str, at: datetime) -> tuple[Memory, Notice | None]:
     """The day's digest, None where nothing happened; and what its target knows then."""
-    date, wrong = at.date().isoformat(), sorted(one.subject for one in day.matters)
+    today, wrong = at.date().isoformat(), sorted(one.subject for one in day.matters)
     if not day.audits and wrong == list(memory.wrong):
-        return replace(memory, day=date), None
+        return replace(memory, day=today), None
     summed = max((memory.summed, *(audit.id for audit in day.audits)))
     notice = Notice(
-        key=f"digest {date}",
+        key=f"digest {today} {summed}",
         target=target,
         level=Level.INFO,
-        title=f"auditor, {date}: {_counted(day.audits)}",
+        title=f"auditor, {today}: {_counted(day.audits)}",
         body="\n".join(_lines(day)),
     )
-    return replace(memory, day=date, summed=summed, wrong=wrong), notice
+    return replace(memory, day=today, summed=summed, wrong=wrong), notice
 
 
 def _counted(audits: Collection[Audited]) -> str:
