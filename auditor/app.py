@@ -13,6 +13,7 @@ import psutil
 from auditor.config import Config, parts
 from auditor.examining import Examiner
 from auditor.executors.gpu import CUDA, eigensolver
+from auditor.executors.machine import audits_at_once
 from auditor.fetching import Space, ranged
 from auditor.file_cache import trim
 from auditor.ledger import Ledger
@@ -60,11 +61,16 @@ def assemble(
             owner=owner(os.getpid()),
             tidy=partial(tidy, config),
             rhythms=built.rhythms,
-            audits=1 if config.limits.audits == "auto" else config.limits.audits,
+            audits=audits(config),
             stop=ended,
         )
     finally:
         ledger.close()
+
+
+def audits(config: Config) -> int:
+    """How many versions are examined at once."""
+    return audits_at_once() if config.limits.audits == "auto" else config.limits.audits
 
 
 def kept(config: Config) -> Kept:

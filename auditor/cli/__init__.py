@@ -18,6 +18,7 @@ from auditor.cli import (
     deciding,
     inspecting,
     seeing,
+    serving,
     setting_up,
     telling,
     watching,
@@ -40,7 +41,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-FAMILIES = (auditing, inspecting, comparing, watching, seeing, deciding, setting_up, web, telling)
+FAMILIES = (
+    auditing,
+    inspecting,
+    comparing,
+    watching,
+    serving,
+    seeing,
+    deciding,
+    setting_up,
+    web,
+    telling,
+)
 for family in FAMILIES:
     family.register(app)
 
