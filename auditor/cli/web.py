@@ -189,14 +189,16 @@ def register_webhook(
     address = url or (own.rstrip("/") + PATH if own else None)
     if address is None:
         raise UsageError(f"give --url https://…{PATH}, or set server.url in config.yaml")
-    found = registered(_mlflow(settings, source), address)
-    did = "registered" if found.is_new else "updated"
-    out(printable(f"{did} webhook {found.webhook.id} to {found.webhook.url}", 1000))
+    found = list(registered(_mlflow(settings, source), address))
+    for one in found:
+        did = "registered" if one.is_new else "updated"
+        out(printable(f"{did} webhook {one.webhook.id} to {one.webhook.url}", 1000))
     out("It needs, besides a service that runs:")
     for setting in needed(address):
         out(f"  {setting}")
-    if found.failure is not None:
-        raise SourceError(f"the delivery on trial did not arrive: {found.failure}")
+    for one in found:
+        if one.failure is not None:
+            raise SourceError(f"the delivery on trial did not arrive: {one.failure}")
     out("The delivery on trial arrived.")
 
 
@@ -207,6 +209,7 @@ def list_webhooks(*, source: SourceName = None, config: ConfigFile = None) -> No
     for hook in webhooks(_mlflow(required(config), source)):
         state = "active" if hook.is_active else "disabled"
         line = f"{hook.id}  {hook.name}  {state}  {' '.join(hook.events)}  {hook.url}"
+        line = f"{line}  in {hook.workspace}" if hook.workspace else line
         out(printable(line, 1000))
 
 

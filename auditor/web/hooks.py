@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from auditor.ledger import Hint
-from auditor.plugins import plugin
+from auditor.sources.hub import Hub
+from auditor.sources.mlflow import Mlflow
 from auditor.web.answers import Answer
 from auditor.web.hostile import parsed
 from auditor.web.house import House
@@ -66,7 +67,7 @@ def _signers(house: House, headers: Headers, body: bytes) -> list[str]:
     HTTPException
         401 without a signature; 403 if none fits, or it was sent at another time.
     """
-    secrets = _secrets(house, "mlflow")
+    secrets = _secrets(house, Mlflow)
     signed = Signed.of(headers)
     if signed is None:
         raise _refused(401, "mlflow", "found no signature; give the webhook a secret")
@@ -86,7 +87,7 @@ def _bearers(house: House, headers: Headers) -> list[str]:
     HTTPException
         401 without one; 403 if it is another.
     """
-    secrets = _secrets(house, "hub")
+    secrets = _secrets(house, Hub)
     if "x-webhook-secret" not in headers:
         raise _refused(401, "hub", "found no X-Webhook-Secret; give the webhook a secret")
     given = headers["x-webhook-secret"].encode("latin-1")
@@ -96,7 +97,7 @@ def _bearers(house: House, headers: Headers) -> list[str]:
     return [name for name, is_it in fits.items() if is_it]
 
 
-def _secrets(house: House, kind: str) -> Mapping[str, str]:
+def _secrets(house: House, kind: type[Mlflow] | type[Hub]) -> Mapping[str, str]:
     """Secrets by source, of one kind.
 
     Raises
@@ -104,15 +105,15 @@ def _secrets(house: House, kind: str) -> Mapping[str, str]:
     HTTPException
         403, where there are none.
     """
-    of_kind = {
-        name: getattr(source, "webhook_secret", None)
+    found = {
+        name: source.webhook_secret
         for name, source in house.sources.items()
-        if isinstance(source, plugin("sources", kind))
+        if isinstance(source, kind) and source.webhook_secret
     }
-    found = {name: secret for name, secret in of_kind.items() if secret}
     if not found:
-        sentence = f"no source of kind {kind} has a webhook_secret; set it in config.yaml"
-        raise _refused(403, kind, sentence)
+        name = kind.__name__.lower()
+        sentence = f"no source of kind {name} has a webhook_secret; set it in config.yaml"
+        raise _refused(403, name, sentence)
     return found
 
 

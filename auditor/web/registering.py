@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from auditor.errors import SourceError, UsageError
-from auditor.mlflow_client import connect, existing, redact, translated
+from auditor.mlflow_client import connect, existing, inside, redact, translated
+from auditor.mlflow_client.workspaces import available
 from auditor.sources.mlflow import Mlflow
 
 NAME = "auditor"  # of the webhooks made here; names are not unique in MLflow
@@ -36,6 +37,7 @@ class Webhook:
     """A webhook as the registry lists it."""
 
     id: str
+    workspace: str  # it belongs to; empty where the server has none
     name: str
     url: str  # without user and password
     events: tuple[str, ...]
@@ -51,8 +53,10 @@ class Registered:
     failure: str | None  # why the delivery on trial did not arrive; None: it did
 
 
-def register(source: Mlflow, url: str) -> Registered:
+def register(source: Mlflow, url: str) -> Iterator[Registered]:
     """Create the webhook, or bring the one with this address up to date; then try it.
+
+    One for each workspace that is watched; without workspaces, one.
 
     Raises
     ------
@@ -67,21 +71,12 @@ def register(source: Mlflow, url: str) -> Registered:
             f"source {source.name} has no webhook_secret, which deliveries are signed with; "
             "set webhook_secret_file in config.yaml to a file with 32 random characters or more"
         )
-    client = _connected(source)
-    given = {"url": url, "events": [EVENT], "secret": source.webhook_secret, "status": "ACTIVE"}
-    with _explained(source, url):
-        ours = [hook for hook in _every(client) if hook.url == url and hook.name == NAME]
-        if ours:
-            made = client.update_webhook(ours[0].webhook_id, **given)
-        else:
-            about = "New versions are audited at once."
-            made = client.create_webhook(NAME, description=about, **given)
-        tried = client.test_webhook(made.webhook_id, EVENT)
-    failure = None if tried.success else _failure(tried)
-    return Registered(_webhook(made), is_new=not ours, failure=failure)
+    for workspace, client in _registries(source):
+        with _explained(source, url):
+            yield _register(client, workspace, url, source.webhook_secret)
 
 
-def webhooks(source: Mlflow) -> Sequence[Webhook]:
+def webhooks(source: Mlflow) -> Iterator[Webhook]:
     """Every webhook in the registry, whoever made it.
 
     Raises
@@ -89,8 +84,10 @@ def webhooks(source: Mlflow) -> Sequence[Webhook]:
     SourceError
         If the registry does not say.
     """
-    with translated(source.uri, f"listing webhooks; {ADMIN}"):
-        return [_webhook(found) for found in _every(_connected(source))]
+    for workspace, client in _registries(source):
+        with translated(source.uri, f"listing webhooks; {ADMIN}"):
+            found = [_webhook(one, workspace) for one in _every(client)]
+        yield from found
 
 
 def remove(source: Mlflow, webhook_id: str) -> None:
@@ -103,13 +100,12 @@ def remove(source: Mlflow, webhook_id: str) -> None:
     SourceError
         If the registry refuses.
     """
-    client = _connected(source)
-    with translated(source.uri, f"removing a webhook; {ADMIN}"):
-        if existing(client.get_webhook, webhook_id) is None:
-            raise UsageError(
-                f"no webhook {webhook_id}; auditor webhook list shows the ids there are"
-            )
-        client.delete_webhook(webhook_id)
+    for _, client in _registries(source):
+        with translated(source.uri, f"removing a webhook; {ADMIN}"):
+            if existing(client.get_webhook, webhook_id) is not None:
+                client.delete_webhook(webhook_id)
+                return
+    raise UsageError(f"no webhook {webhook_id}; auditor webhook list shows the ids there are")
 
 
 def needed(url: str) -> Sequence[str]:
@@ -130,13 +126,31 @@ def _must_be_callable(url: str) -> None:
         )
 
 
-def _connected(source: Mlflow) -> Any:  # noqa: ANN401 - mlflow's client carries no types
+def _registries(source: Mlflow) -> Iterator[tuple[str, Any]]:
+    """Each workspace that is watched, and a client; what it asks meanwhile is about that one."""
     if not source.uri.startswith(("http://", "https://")):
         raise UsageError(
             f"source {source.name} reads a database; webhooks are sent by an MLflow server, "
             "so give the server's address as uri"
         )
-    return connect(source.uri)
+    client = connect(source.uri)
+    there = available(source.uri, source.workspaces)[0] if source.workspaces else [""]
+    for workspace in there:
+        with inside(workspace):
+            yield workspace, client
+
+
+def _register(client: Any, workspace: str, url: str, secret: str) -> Registered:  # noqa: ANN401
+    given = {"url": url, "events": [EVENT], "secret": secret, "status": "ACTIVE"}
+    ours = [hook for hook in _every(client) if hook.url == url and hook.name == NAME]
+    if ours:
+        made = client.update_webhook(ours[0].webhook_id, **given)
+    else:
+        about = "New versions are audited at once."
+        made = client.create_webhook(NAME, description=about, **given)
+    tried = client.test_webhook(made.webhook_id, EVENT)
+    failure = None if tried.success else _failure(tried)
+    return Registered(_webhook(made, workspace), is_new=not ours, failure=failure)
 
 
 def _every(client: Any) -> Iterator[Any]:  # noqa: ANN401
@@ -166,9 +180,10 @@ def _failure(tried: Any) -> str:  # noqa: ANN401
     return " ".join(str(tried.error_message or "no reason given").split())[:300]
 
 
-def _webhook(found: Any) -> Webhook:  # noqa: ANN401
+def _webhook(found: Any, workspace: str) -> Webhook:  # noqa: ANN401
     return Webhook(
         id=found.webhook_id,
+        workspace=workspace,
         name=found.name,
         url=redact(found.url),
         events=tuple(str(event) for event in found.events),
