@@ -19,11 +19,11 @@ Examples:
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-    group.command("test", epilog=TEST)(test)
+    group.command("test", epilog=TEST)(send_test)
     app.add_typer(group, name="notify", help="Messages to people.")
 
 
-def test(
+def send_test(
     name: Annotated[
         str | None, typer.Argument(help="Name of an entry under notify. Default: all of them.")
     ] = None,

@@ -16,6 +16,7 @@ from auditor.plugins import Place, Room, describe
 from auditor.plugins.place import problems, unknown
 
 ROOMS: tuple[Room, ...] = ("sources", "sinks")
+SECRET = ("notify",)  # an address of people is a secret, wherever in it something is wrong
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
@@ -41,6 +42,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
         remedy = "name the configuration with --config FILE, or write one (docs/configuration.md)"
         raise ConfigError(f"{path}: there is no such file; {remedy}")
     values, place = read(path, os.environ if environ is None else environ)
+    place = place.hiding(SECRET)
     if not isinstance(values, dict):
         raise ConfigError(place.problem("expected keys such as sources:, found a list or a text"))
     try:

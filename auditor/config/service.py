@@ -60,7 +60,9 @@ class Target(Section):
 
     name: str = Field(min_length=1, description="What it goes by in logs and the ledger.")
     url: str | None = Field(
-        default=None, description="Where to, as apprise has it: slack://…, msteams://…, mailto://…"
+        default=None,
+        repr=False,
+        description="Where to, as apprise has it: slack://…, msteams://…, mailto://…",
     )
     url_file: OnDisk | None = Field(default=None, description="File whose text is the url.")
     models: tuple[str, ...] = Field(

@@ -54,7 +54,7 @@ class Place:
     def shown(self, value: object) -> str:
         """The value as a message may repeat it: shortened, and nothing that may be a secret."""
         if any(_overlap(self.path, hidden) for hidden in self.hidden):
-            return "the value (not shown: it comes from the environment or a file)"
+            return "the value (not shown: it may be a secret)"
         text = repr(value)
         return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
