@@ -6,7 +6,8 @@ reader sees one moment of the database, however long it reads, and holds nobody 
 
 import json
 import re
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
@@ -82,6 +83,42 @@ def make(where: URL) -> Engine:
     if where.get_backend_name() == "sqlite":
         return _sqlite(where)
     return _postgres(where)
+
+
+@contextmanager
+def replacing_tables(connection: Connection) -> Iterator[None]:
+    """Let a migration put a new table in the place of one that others refer to.
+
+    SQLite alters a table by copying it, and dropping the old one would break the references.
+    They are checked all the same, by `must_refer_to_rows` before the migration is committed.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF")  # inside a transaction this would do nothing
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def must_refer_to_rows(connection: Connection, shown: str) -> None:
+    """Check references that were not checked while tables were replaced.
+
+    Raises
+    ------
+    ConfigError
+        If a row refers to one that is not there.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise ConfigError(
+            f"ledger {shown} is damaged: a row of table {broken[0]} refers to one of {broken[2]}"
+            " that is not there; go back to a backup"
+        )
 
 
 def _sqlite(where: URL) -> Engine:

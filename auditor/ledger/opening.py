@@ -67,8 +67,13 @@ def _update(engine: Engine, shown: str) -> str | None:
         found = _revision(connection, shown)
         if found == revisions()[-1]:
             return found
-    with engine.execution_options(writes=True).begin() as connection:
+    with (
+        engine.execution_options(writes=True).connect() as connection,
+        engines.replacing_tables(connection),
+        connection.begin(),
+    ):
         upgrade(connection)  # nothing to do where another process was quicker
+        engines.must_refer_to_rows(connection, shown)
     return found
 
 

@@ -360,21 +360,21 @@ def follow(url: str, steps: Steps) -> None:
             getattr(rule, step)(*values)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(steps=steps)
 def test_claims_follow_the_rule_whatever_happened_before(steps):
     follow("sqlite://", steps)
 
 
 @pytest.mark.wide
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(steps=steps)
 def test_claims_follow_the_rule_in_many_more_stories(steps):
     follow("sqlite://", steps)
 
 
 @pytest.mark.wide
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(steps=steps)
 def test_claims_follow_the_rule_on_a_server(made_database, steps):
     with postgres().database(f"TEMPLATE {made_database}") as url:
