@@ -92,6 +92,37 @@ class Server:
             database.commit()
         return rows
 
+    def requests(self) -> int:
+        """How many requests the server has answered so far."""
+        return (self.folder / "server.log").read_bytes().count(b" HTTP/1.")
+
+    def fill(self, models: int, versions: int, *, newest: int, apart: int, prefix: str) -> None:
+        """Register many models behind the server's back: `versions` of each, of no file.
+
+        The newest was made at `newest`, in ms, each of the others `apart` ms before the next.
+        """
+        dates = [newest - apart * n for n in reversed(range(models * versions))]
+        names = [f"{prefix}{n:05}" for n in range(models)]
+        registered = [(name, *2 * (dates[(n + 1) * versions - 1],)) for n, name in enumerate(names)]
+        made = [
+            (name, v + 1, *2 * (dates[n * versions + v],))
+            for n, name in enumerate(names)
+            for v in range(versions)
+        ]
+        with closing(sqlite3.connect(self.folder / "mlflow.db", timeout=30)) as database:
+            database.executemany(
+                "INSERT INTO registered_models (name, creation_time, last_updated_time) "
+                "VALUES (?, ?, ?)",
+                registered,
+            )
+            database.executemany(
+                "INSERT INTO model_versions (name, version, creation_time, last_updated_time, "
+                "source, current_stage, status, run_id, user_id, description) "
+                "VALUES (?, ?, ?, ?, 's3://bucket/model', 'None', 'READY', '', '', '')",
+                made,
+            )
+            database.commit()
+
     def state(self) -> dict[str, object]:
         """All there is: every row of every table, every artifact's size and digest."""
         tables = self.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -117,7 +148,9 @@ def running() -> Server:
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[Server]:
+def serve(
+    folder: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """Run ``mlflow server`` on an SQLite file and artifacts below `folder`."""
     uri = f"http://127.0.0.1:{free_port()}"
     command = [
@@ -125,6 +158,7 @@ def serve(folder: Path) -> Iterator[Server]:
         *("--host", "127.0.0.1", "--port", uri.rpartition(":")[2]),
         *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db"),
         *("--artifacts-destination", str(folder / "artifacts")),
+        *options,
     ]
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
     with (folder / "server.log").open("wb") as log:
@@ -133,7 +167,7 @@ def serve(folder: Path) -> Iterator[Server]:
             stdout=log,
             stderr=log,
             cwd=folder,
-            env={**os.environ, **quiet},
+            env={**os.environ, **quiet, **(environment or {})},
             start_new_session=True,
         )
         try:

@@ -9,11 +9,10 @@ from typing import Any
 from auditor.errors import SourceError
 from auditor.mlflow_client import Client, connect, existing, inside, translated
 from auditor.mlflow_client.forms import age, chunks, moment
-from auditor.mlflow_client.marks import MOST_MET, Mark
+from auditor.mlflow_client.marks import Edge, Mark
 from auditor.mlflow_client.registry import (
     FULL_PAGE,
     HEAD,
-    OVERLAP,
     Looked,
     Recent,
     Record,
@@ -57,21 +56,17 @@ class Experiment:
         """A mark from which everything that happens after this moment is told."""
         with self._asking("looking for the newest checkpoint") as (client, here):
             page = client.search_logged_models([here], max_results=1, order_by=LATEST)
-        at = [min(int(one.last_updated_timestamp), now) for one in page]
-        return Mark(touched=max(at, default=0) - OVERLAP)
+        return Mark(touched=Edge().moved((one.last_updated_timestamp for one in page), now))
 
     def recent(self, mark: Mark, now: int) -> Recent:
         """Those that became ready since shortly before the newest ones told; two requests."""
-        since = f"last_updated_timestamp >= {mark.touched}"
+        since = f"last_updated_timestamp >= {mark.touched.since(now)}"
         with self._asking("searching for new checkpoints") as (client, here):
             found = [one for one in _all(client, here, since, LATEST, HEAD) if _is_ready(one)]
             seen = self._versions(client, [one for one in found if one.model_id not in mark.met])
-        kept = found[:MOST_MET]
-        start = min(int(kept[0].last_updated_timestamp), now) - OVERLAP if kept else 0
-        if len(found) > len(kept):  # of a rush of them, the last ones
-            start = max(start, int(kept[-1].last_updated_timestamp) + 1)
-        met = tuple(one.model_id for one in kept if one.last_updated_timestamp >= start)
-        return Recent(seen, (), replace(mark, touched=max(start, mark.touched), met=met))
+        edge = mark.touched.moved((one.last_updated_timestamp for one in found), now)
+        met = tuple(one.model_id for one in found)
+        return Recent(seen, (), replace(mark, touched=edge, met=met))
 
     def named(self, models: Collection[str]) -> Looked:
         """All versions of these models; none of one that is not there."""

@@ -1,24 +1,42 @@
 """How far a registry was read: what a cursor of the MLflow source holds."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-MOST_MET = 1000  # models a mark names; more at once are looked at again by the next full look
+OVERLAP = 10 * 60 * 1000  # ms; concurrent registrations commit in another order than they are dated
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The latest time that was told of, in ms, and how far before it is to be looked again."""
+
+    top: int = 0  # by the server's clock
+    at: int = 0  # when that was, by this machine's
+
+    def since(self, now: int) -> int:
+        """From where to look: `OVERLAP` before `top`, later the longer nothing new has come."""
+        return self.top - max(0, OVERLAP - max(0, now - self.at))
+
+    def moved(self, times: Iterable[int], now: int) -> "Edge":
+        """The edge after these times were told of.
+
+        It is never later than this machine's clock: what is dated in the future must not
+        hide what comes until then.
+        """
+        top = max((min(int(time), now) for time in times), default=0)
+        return Edge(top, now) if top > self.top else self
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far one place was read. Times are in ms.
+    """How far one place was read."""
 
-    `newest`, `touched` and `met` are the server's times and names; `full` is this machine's.
-    """
-
-    newest: int = 0  # creation of the newest version that was told
-    touched: int = 0  # models that changed since are looked at, but for those in `met`
-    met: tuple[str, ...] = ()
-    full: int | None = None  # when all of it was looked at last; None: never
+    made: Edge = Edge()  # by when versions were made
+    touched: Edge = Edge()  # by when models were changed
+    met: tuple[str, ...] = ()  # changes near that edge that were looked at
+    full: int | None = None  # when all of it was looked at last, ms of this machine; None: never
     page: str | None = None  # where a full look goes on, "" from its start; None: there is none
 
     def is_due(self, now: int, every: float) -> bool:
@@ -26,22 +44,24 @@ class Mark:
         # a clock that was set back makes it due as well
         return self.page is not None or self.full is None or abs(now - self.full) >= every * 1000
 
-    def at(self, page: str | None, now: int) -> "Mark":
-        """The same, with a full look that goes on at `page`, or has ended."""
-        return replace(self, page=page, full=now if page is None else self.full)
+    def on(self, page: str) -> "Mark":
+        """The same, with a full look that goes on at `page`."""
+        return replace(self, page=page)
+
+    def whole(self, now: int) -> "Mark":
+        """The same, after a full look."""
+        return replace(self, page=None, full=now)
 
 
 def marks(cursor: str | None, watching: str) -> dict[str, Mark]:
     """The marks in a cursor made for what is watched now, by place; none in any other text."""
     try:
         found = json.loads(cursor or "null")
-    except ValueError:
+        if found["watching"] != watching:
+            return {}
+        return {key: _mark(**value) for key, value in found["places"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
         return {}
-    if not isinstance(found, dict) or found.get("watching") != watching:
-        return {}
-    places = found.get("places")
-    read = {key: _mark(value) for key, value in places.items()} if isinstance(places, dict) else {}
-    return {key: mark for key, mark in read.items() if mark is not None}
 
 
 def cursor(marks: Mapping[str, Mark], watching: str) -> str:
@@ -50,11 +70,12 @@ def cursor(marks: Mapping[str, Mark], watching: str) -> str:
     return json.dumps({"watching": watching, "places": places}, separators=(",", ":"))
 
 
-def _mark(value: Any) -> Mark | None:  # noqa: ANN401 - whatever a database holds
-    try:
-        mark = Mark(**{**value, "met": tuple(value["met"])})
-    except (TypeError, KeyError):
-        return None
-    numbers = (mark.newest, mark.touched, 0 if mark.full is None else mark.full)
-    fits = all(type(number) is int for number in numbers)
-    return mark if fits and isinstance(mark.page, str | None) else None
+def _mark(made: Any, touched: Any, met: Any, full: Any, page: Any) -> Mark:  # noqa: ANN401 - JSON
+    made, touched = (Edge(int(edge["top"]), int(edge["at"])) for edge in (made, touched))
+    return Mark(
+        made,
+        touched,
+        met=tuple(map(str, met)),
+        full=None if full is None else int(full),
+        page=None if page is None else str(page),
+    )

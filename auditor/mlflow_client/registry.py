@@ -8,11 +8,10 @@ from typing import Any, Protocol
 
 from auditor.mlflow_client import Client, connect, existing, inside, translated
 from auditor.mlflow_client.forms import age, chunks, logged_model, moment
-from auditor.mlflow_client.marks import MOST_MET, Mark
+from auditor.mlflow_client.marks import Edge, Mark
 from auditor.naming import is_chosen
 from auditor.records import ModelVersion, VersionId
 
-OVERLAP = 10 * 60 * 1000  # ms; concurrent registrations commit in another order than they are dated
 HEAD = 50  # records of the first page: most looks find nothing new
 PAGE = 1000  # of the pages after it; of models the server gives no more at once
 FULL_PAGE = 2000  # versions a request of a full look: half a second of the server's time
@@ -90,29 +89,26 @@ class Registry:
             touched = client.search_registered_models(
                 max_results=1, order_by=["last_updated_timestamp DESC"]
             )
-        made = [min(int(one.creation_timestamp), now) for one in newest]
-        at = [min(int(one.last_updated_timestamp), now) for one in touched]
-        return Mark(newest=max(made, default=0), touched=max(at, default=0) - OVERLAP)
+        made = Edge().moved((one.creation_timestamp for one in newest), now)
+        return Mark(made, Edge().moved((one.last_updated_timestamp for one in touched), now))
 
     def recent(self, mark: Mark, now: int) -> Recent:
         """Versions made and models changed since shortly before the newest ones that were told.
 
-        Two requests where nothing is new. No mark is later than this machine's clock: what
-        is dated in the future must not hide what comes until then.
+        Two requests where nothing is new, and no rush of versions was just before.
         """
         with self._asking("searching for new versions") as client:
-            made = self._made(client, mark.newest - OVERLAP)
-            touched = self._touched(client, mark.touched)
+            made = self._made(client, mark.made.since(now))
+            touched = self._touched(client, mark.touched.since(now))
         seen = sorted((self.version(one) for one in made if _is_model(one)), key=age)
-        newest = max([mark.newest, *(min(int(one.creation_timestamp), now) for one in made)])
         names = {_print(one): self.called(one.name) for one in touched}
         changed = [name for key, name in names.items() if key not in mark.met and self.has(name)]
-        kept = touched[:MOST_MET]
-        since = min(int(kept[0].last_updated_timestamp), now) - OVERLAP if kept else 0
-        if len(touched) > len(kept):  # the rest of a rush is left to the next full look
-            since = max(since, int(kept[-1].last_updated_timestamp) + 1)
-        met = tuple(_print(one) for one in kept if one.last_updated_timestamp >= since)
-        at = replace(mark, newest=newest, touched=max(since, mark.touched), met=met)
+        at = replace(
+            mark,
+            made=mark.made.moved((one.creation_timestamp for one in made), now),
+            touched=mark.touched.moved((one.last_updated_timestamp for one in touched), now),
+            met=tuple(names),
+        )
         return Recent([one for one in seen if self.has(one.id.model)], changed, at)
 
     def named(self, models: Collection[str]) -> Looked:

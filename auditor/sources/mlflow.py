@@ -174,7 +174,7 @@ class Mlflow:
         """What is new in one place, and all there is where that is due; keeps its mark."""
         mark = found.get(place.key)
         if mark is None:
-            mark = place.head(_now()).at("", 0)
+            mark = place.head(_now()).on("")
         else:
             recent = place.recent(mark, _now())
             mark = recent.mark
@@ -195,14 +195,14 @@ class Mlflow:
         unseen = {model for model in names if place.has(model)}
         page: str | None = mark.page or ""
         while page is not None:
-            found[place.key] = mark.at(page, 0)
+            found[place.key] = mark.on(page)
             looked, page = place.page(page)
             unseen -= looked.keys()
             yield from told(place, looked, known, names)
-            yield self._reached(found if page is None else found | {place.key: mark.at(page, 0)})
+            yield self._reached(found if page is None else found | {place.key: mark.on(page)})
         if unseen:
             yield from told(place, place.named(unseen), known, names)
-        found[place.key] = mark.at(None, _now())
+        found[place.key] = mark.whole(_now())
         yield self._reached(found)
 
     def _reached(self, found: Mapping[str, Mark]) -> Reached:
