@@ -12,6 +12,8 @@ from auditor.executors.machine import cores
 
 T = TypeVar("T")
 
+LONG = 1e10  # of effort, about half a second of one core: what is shorter gains nothing from more
+
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[T]):
@@ -19,7 +21,7 @@ class Job(Generic[T]):
 
     work: Callable[[], T]
     bytes: int
-    effort: float = 1.0  # in any unit
+    effort: float = 1.0  # about how many multiplications
     seconds: float = 0.0  # an estimate; counts where there is a deadline
     late: Callable[[], T] | None = None  # what it comes to if there is no time for it
 
@@ -30,7 +32,6 @@ def run(
     budget: int,
     workers: int | None = None,
     deadline: float | None = None,
-    audits: int = 1,
     among: int = 1,
 ) -> Iterator[T]:
     """Yield the results of `jobs` in the order they finish; they start in the given order.
@@ -40,7 +41,7 @@ def run(
     side, one job each, with the cores that are left over for BLAS: two matrices at a time
     are faster than one at a time on two cores. Where all jobs together take little more
     than the longest, or no two as large as it fit into `budget`, fewer run side by side and
-    each has more cores. The first exception of a job is raised here, after the running jobs
+    each has more cores, if it is long. The first exception of a job is raised here, after the running jobs
     ended; the waiting ones are dropped.
 
     Parameters
@@ -54,20 +55,17 @@ def run(
     deadline
         On the clock `time.monotonic`. A job that would end later is not started, and its
         `late` is yielded instead.
-    audits
-        Programs like this one that may share the cores: BLAS has no more than its share in a
-        thread. Not by how many there are just now: the last digits of a result depend on the
-        threads of BLAS, and a result must not depend on what else runs.
     among
-        How many there are just now, this one among them: each has its share of threads.
+        Programs like this one that share the cores now, this one among them: each has its part
+        of the threads. BLAS has as many in each as it has alone: the last digits of a result
+        depend on that, and a result must not depend on what else runs.
     """
     count = at_once(jobs, budget, workers)
     threads = count if workers else max(1, min(count, cores() // among))
     blas = ThreadpoolController().select(user_api="blas")
     most = max((library.num_threads for library in blas.lib_controllers), default=1)
-    most = max(1, min(most, cores() // count, cores() // audits))
     with (
-        blas.limit(limits=most),
+        blas.limit(limits=min(most, _blas_threads(jobs, count))),
         ThreadPoolExecutor(threads, thread_name_prefix="layer") as pool,
     ):
         running: dict[Future[T], int] = {}
@@ -103,9 +101,23 @@ def at_once(jobs: Sequence[Job[T]], budget: int, workers: int | None = None) -> 
 
 
 def at_peak(jobs: Sequence[Job[T]], budget: int, workers: int | None = None) -> int:
-    """Bytes that `run` may need at one time: those of its largest jobs, within the budget."""
+    """Bytes that `run` may need at one time: those of its largest jobs, within the budget.
+
+    It is all of the budget where BLAS is to have the cores that jobs side by side would leave
+    idle: with another program's jobs beside them there are none, and BLAS with more threads
+    than cores is several times slower than with one.
+    """
+    count = at_once(jobs, budget, workers)
+    if _blas_threads(jobs, count) > 1:
+        return budget
     largest = sorted((job.bytes for job in jobs), reverse=True)
-    return min(budget, sum(largest[: at_once(jobs, budget, workers)]))
+    return min(budget, sum(largest[:count]))
+
+
+def _blas_threads(jobs: Sequence[Job[T]], count: int) -> int:
+    """For each of `count` jobs at once; more than one only where that pays."""
+    longest = max((job.effort for job in jobs), default=0.0)
+    return max(1, cores() // count) if longest >= LONG else 1
 
 
 def _fits(job: Job[T], running: dict[Future[T], int], budget: int) -> bool:

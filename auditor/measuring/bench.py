@@ -19,7 +19,6 @@ class Bench:
     settings: Settings
     budget: int  # bytes all pairs at work may need together
     workers: int | None = None
-    audits: int = 1  # that may run side by side
     progress: Progress = quiet
     solve: Eigensolver = lapack
     time_budget: float | None = None  # seconds to measure in; what does not fit is left out

@@ -87,7 +87,6 @@ class Station:
             budget=self.bench.budget,
             workers=self.bench.workers,
             deadline=None if limit is None else time.monotonic() + limit,
-            audits=self.bench.audits,
             among=among,
         ):
             found[outcome.unit.name] = outcome

@@ -45,7 +45,6 @@ class Terms:
     settings: Settings
     memory: int  # bytes all layers at work may need together
     workers: int | None = None  # layers at once; None: as many as there are cores
-    audits: int = 1  # that may run side by side, and share the cores
     device: str = "auto"  # where eigenvalues are computed
     time_budget: float | None = None  # seconds after which no further layer is begun
     wall: float | None = None  # seconds after which its process is ended; None: as planned

@@ -71,7 +71,6 @@ def _bench(terms: Terms, desk: Desk) -> Bench:
         settings=terms.settings,
         budget=terms.memory,
         workers=terms.workers,
-        audits=terms.audits,
         progress=desk.progress,
         solve=eigensolver(terms.device),
         admit=desk.admit,

@@ -6,7 +6,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from auditor.executors.machine import cores
-from auditor.executors.threads import Job, run
+from auditor.executors.threads import LONG, Job, at_peak, run
 
 
 def test_every_result_comes_once_whatever_the_workers():
@@ -77,7 +77,7 @@ def started(efforts: list[float], **limits: int) -> tuple[list[float], int]:
         begun.append(effort)
         return blas_threads()
 
-    jobs = [Job(partial(work, effort), 10, effort) for effort in efforts]
+    jobs = [Job(partial(work, effort), 10, LONG * effort) for effort in efforts]
     threads = set(run(jobs, **{"budget": 1000, **limits}))
     return begun, threads.pop()
 
@@ -120,4 +120,38 @@ def test_a_job_that_has_to_be_done_is_started_after_the_deadline():
 )
 def test_cores_without_a_job_of_their_own_help_the_others(efforts, budget, at_once):
     _, threads = started(efforts, budget=budget)
-    assert threads == max(1, min(cores() // min(cores(), at_once), blas_threads()))
+    idle = max(efforts) > 0.0
+    assert threads == (min(cores() // min(cores(), at_once), blas_threads()) if idle else 1)
+
+
+def test_what_is_short_gains_nothing_from_more_cores():
+    assert started([0.9])[1] == 1
+
+
+def test_beside_other_programs_there_are_fewer_threads_and_blas_has_what_it_has_alone():
+    names: set[str] = set()
+
+    def work() -> int:
+        names.add(threading.current_thread().name)
+        return blas_threads()
+
+    jobs = [Job(work, 1, LONG)] * 50
+    assert set(run(jobs, budget=100, among=cores())) == {1}
+    assert len(names) == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "efforts", "expected"),
+    [
+        ([5, 5, 5], [0.1, 0.1, 0.1], 5 * min(3, cores())),
+        ([60, 50], [0.1, 0.1], 60),
+        ([5], [0.1], 5),
+        ([5], [1.0], 100 if cores() > 1 else 5),
+        ([], [], 0),
+    ],
+    ids=["side by side", "too large together", "one", "one for all cores", "none"],
+)
+def test_what_jobs_need_at_their_peak(sizes, efforts, expected):
+    pairs = zip(sizes, efforts, strict=True)
+    jobs = [Job(lambda: 1, size, LONG * effort) for size, effort in pairs]
+    assert at_peak(jobs, 100) == expected

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from auditor.errors import StoppedError, WorkerError
+from auditor.executors.machine import cores
 from auditor.memory import Passing
-from auditor.records import Settings
 from auditor.wall.process import PROGRAM_COUNTS, Child, apart
 from auditor.wall.room import Room
 from tests.models import weights, write
@@ -166,13 +166,11 @@ def test_two_that_do_not_fit_together_measure_one_after_the_other(net):
 @pytest.mark.wide
 def test_what_is_found_does_not_depend_on_what_else_runs(tmp_path):
     """Of a matrix so large, too, that the threads of BLAS change its last digits."""
-    rng = np.random.default_rng(3)
-    large = rng.standard_normal((768, 3072))
+    large = np.random.default_rng(3).standard_normal((1300, 1300))
     net = write(tmp_path / "net", {**weights(), "large.weight": large})
-    before = write(tmp_path / "old", {**weights(7), "large.weight": large + 0.01})
-    asked = job(net, before, settings=Settings(bootstrap=10), memory=1 << 29, audits=4)
+    asked = job(net, write(tmp_path / "old", weights(7)), memory=1 << 29)
     alone = repr(apart(asked, desk()))
-    room = Room(1 << 30)
+    room = Room(asked.terms.memory)
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda _: repr(apart(asked, desk(), room=room)), range(4)))
     assert together == [alone] * 4
@@ -181,3 +179,24 @@ def test_what_is_found_does_not_depend_on_what_else_runs(tmp_path):
 def test_a_question_for_memory_needs_a_job_that_reads_on(net):
     opened = when_opened(job(net), lambda: None)
     assert apart(opened, desk(), room=Room(1)).layers
+
+
+def test_two_that_fit_measure_side_by_side(tmp_path):
+    """With layers enough to fill the cores with: each waits for the other half way."""
+    state = {f"{index}.weight": weights(index)["fc2.weight"] for index in range(2 * cores())}
+    asked, both = job(write(tmp_path / "net", state)), threading.Barrier(2)
+
+    def audit(_: int) -> int:
+        met = threading.Event()
+
+        def step(done: int, total: int, _: str) -> None:
+            if done < total and not met.is_set():
+                met.set()
+                both.wait(timeout=60.0)
+
+        room_for_both = desk(progress=step)
+        return len(apart(asked, room_for_both, room=room).layers)
+
+    room = Room(8 << 30)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(audit, range(2))) == [len(state)] * 2
