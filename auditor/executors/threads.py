@@ -41,8 +41,8 @@ def run(
     side, one job each, with the cores that are left over for BLAS: two matrices at a time
     are faster than one at a time on two cores. Where all jobs together take little more
     than the longest, or no two as large as it fit into `budget`, fewer run side by side and
-    each has more cores, if it is long. The first exception of a job is raised here, after the running jobs
-    ended; the waiting ones are dropped.
+    each has more cores, if it is long. The first exception of a job is raised here, after the
+    running jobs ended; the waiting ones are dropped.
 
     Parameters
     ----------
