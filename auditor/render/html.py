@@ -20,9 +20,9 @@ FOLDERS = (PACKAGE / "templates", PACKAGE.parent / "templates")  # installed, ch
 
 def as_html(document: Document) -> str:
     """One self-contained page: no request, no library, readable without its script."""
-    style, script = _source("report.css"), _source("report.js")
+    style, script = source("report.css"), source("report.js")
     policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        f"default-src 'none'; style-src '{digest(style)}'; script-src '{digest(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     of = page(document)
@@ -61,10 +61,12 @@ def _finalize(value: object) -> object:
 
 
 @cache
-def _source(name: str) -> str:
-    source, _, _ = environment().loader.get_source(environment(), name)  # type: ignore[union-attr]
-    return source
+def source(name: str) -> str:
+    """The text of a template or style sheet."""
+    text, _, _ = environment().loader.get_source(environment(), name)  # type: ignore[union-attr]
+    return text
 
 
-def _hash(text: str) -> str:
+def digest(text: str) -> str:
+    """How a content security policy allows one inline style or script, and no other."""
     return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()

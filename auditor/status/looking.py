@@ -66,7 +66,7 @@ def watched(
         )
         for name in sorted({*known, *rhythms})
     ]
-    return sorted(found, key=lambda one: not (one.overdue_since or one.last_error))
+    return sorted(found, key=lambda one: (one.overdue_since is None, one.last_error is None))
 
 
 def _watched(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from auditor.ledger import Ledger
 from auditor.ledger.standing import Concluded, InWork, Outbox, Overview, Troubled
@@ -15,6 +15,7 @@ DAYS = 7  # of which the time from registration to verdict is told
 STUCK = timedelta(hours=1)  # a sink that fails for longer is no passing trouble
 
 AlarmKind = Literal["overdue", "unreachable", "abandoned", "undelivered", "unsent", "quarantined"]
+KINDS: tuple[AlarmKind, ...] = get_args(AlarmKind)  # the worst first
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,10 @@ def status(
     """
     found = ledger.overview(at - timedelta(days=DAYS))
     sources = watched(ledger.sources(), rhythms, at, begun=begun, versions=found.versions)
+    alarms = [*_troubles(sources, running=begun is not None), *_alarms(found, at)]
     return Status(
         at=at,
-        alarms=sorted(_alarms(found, sources, at), key=lambda alarm: alarm.exit_code),
+        alarms=sorted(alarms, key=lambda alarm: KINDS.index(alarm.kind)),
         queue=Queue(
             waiting={one.name.lower(): count for one, count in found.waiting.items()},
             oldest=found.oldest,
@@ -142,12 +144,13 @@ def quantile(ascending: Sequence[float], share: float) -> float | None:
     return ascending[max(0, math.ceil(share * len(ascending)) - 1)]
 
 
-def troubles(sources: Sequence[Watched]) -> Iterator[Alarm]:
+def _troubles(sources: Sequence[Watched], *, running: bool) -> Iterator[Alarm]:
     """What is wrong with sources."""
+    silence = "" if running else "; is auditor serve running, or auditor once in a crontab?"
     for one in sources:
         reached = f"last reached {_moment(one.last_success)}"
         if one.overdue_since is not None:
-            why = f": {one.last_error}" if one.last_error else "; is the service running?"
+            why = f": {one.last_error}" if one.last_error else silence
             sentence = f"source {one.name} ({one.rhythm}) is overdue, {reached}{why}"
             yield Alarm("overdue", one.name, sentence)
         elif one.last_error is not None and one.rhythm and not one.paused:
@@ -155,8 +158,7 @@ def troubles(sources: Sequence[Watched]) -> Iterator[Alarm]:
             yield Alarm("unreachable", one.name, sentence)
 
 
-def _alarms(found: Overview, sources: Sequence[Watched], at: datetime) -> Iterator[Alarm]:
-    yield from troubles(sources)
+def _alarms(found: Overview, at: datetime) -> Iterator[Alarm]:
     for work in found.running:
         if work.lease_until is not None and work.lease_until < at:
             sentence = (
@@ -175,10 +177,15 @@ def _alarms(found: Overview, sources: Sequence[Watched], at: datetime) -> Iterat
         first = found.troubled[0]
         others = f" and {count - 1} more" if count > 1 else ""
         sentence = (
-            f"{first.uri}{others} quarantined after {first.attempts} attempts: {first.reason}; "
+            f"{first.uri}{others} quarantined after {attempted(first.attempts)}: {first.reason}; "
             "auditor retry tries again"
         )
         yield Alarm("quarantined", str(first.version), sentence)
+
+
+def attempted(count: int) -> str:
+    """How often something failed."""
+    return "1 attempt" if count == 1 else f"{count} attempts"
 
 
 def _stuck(box: Outbox) -> str:

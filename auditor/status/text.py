@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from auditor.amounts import as_time
 from auditor.ledger.standing import Concluded, Outbox, Troubled
 from auditor.status.looking import Watched
-from auditor.status.standing import Latency, Queue, Status
+from auditor.status.standing import Latency, Queue, Status, attempted
 
 SPANS = (("day", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
 FEW = 10  # rows of a list on a screen; the rest is counted
@@ -77,7 +78,7 @@ def spent(latency: Latency) -> str:
         return f"no version was registered and audited in the last {latency.days} days"
     versions = "1 version" if latency.count == 1 else f"{latency.count} versions"
     return (
-        f"half within {span(latency.p50)}, 95 % within {span(latency.p95)} "
+        f"half within {as_time(latency.p50)}, 95 % within {as_time(latency.p95)} "
         f"({versions} in the last {latency.days} days)"
     )
 
@@ -104,7 +105,7 @@ def tried(one: Troubled, at: datetime) -> str:
     """What became of a version that did not come through."""
     again = f", tried again {ago(one.next_at, at)}" if one.next_at else ""
     state = "waiting" if one.state == "pending" else one.state
-    attempts = f" after {one.attempts} failed" if one.attempts else ""
+    attempts = f" after {attempted(one.attempts)}" if one.attempts else ""
     return f"{state}{attempts}{again}"
 
 

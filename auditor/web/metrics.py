@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import get_args
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -30,11 +29,10 @@ from auditor.ledger import Ledger, State
 from auditor.ledger.standing import Outbox, Tally
 from auditor.records import Verdict
 from auditor.status import Status, Watched, status
-from auditor.status.standing import AlarmKind
+from auditor.status.standing import KINDS
 from auditor.web.house import House
 
 Rows = Iterable[tuple[str, float]]
-ALARMS: tuple[AlarmKind, ...] = get_args(AlarmKind)
 
 
 def router(house: House) -> APIRouter:
@@ -199,7 +197,7 @@ def _verdicts(found: Status) -> Iterator[Metric]:
         "auditor_alarms",
         "What a person has to see to, as auditor status lists it.",
         "kind",
-        ((kind, kinds[kind]) for kind in ALARMS),
+        ((kind, kinds[kind]) for kind in KINDS),
     )
 
 

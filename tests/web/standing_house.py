@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +25,7 @@ class Clock:
 
 
 @contextmanager
-def house(folder: Path, **changes: object) -> Iterator[House]:
+def house(folder: Path) -> Iterator[House]:
     """A house that watches ``mlflow`` every minute and the Hub each night."""
     url = f"sqlite:///{folder / 'auditor.db'}"
     config = Config(
@@ -41,9 +40,7 @@ def house(folder: Path, **changes: object) -> Iterator[House]:
     rhythms = {"hub": Rhythm(cron="0 2 * * *", timezone="UTC"), "mlflow": Rhythm(every=60.0)}
     ledger = Ledger.open(url)
     try:
-        yield replace(
-            House(ledger, {}, config, rhythms, Clock(), nudge=lambda: None, begun=NOW), **changes
-        )
+        yield House(ledger, {}, config, rhythms, Clock(), nudge=lambda: None, begun=NOW)
     finally:
         ledger.close()
 
