@@ -10,6 +10,7 @@ from functools import partial
 
 import psutil
 
+from auditor import logs
 from auditor.config import Config, parts
 from auditor.examining import Examiner
 from auditor.executors.gpu import CUDA, eigensolver
@@ -46,6 +47,7 @@ def assemble(
         Before any work, if a part cannot be built as configured.
     """
     built, policy = parts(config), load_policy(config.policy)
+    logs.adopt()
     ended = stop or threading.Event()
     work = execute or partial(apart, stop=ended, room=Room(config.limits.memory))
     ledger = Ledger.open(config.ledger)

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import timedelta
 
 from auditor.errors import LedgerError
@@ -20,7 +21,8 @@ BEATS = 5  # of a lease: a database that is away for some minutes costs nobody t
 def beating(version: ModelVersion, app: App) -> Iterator[None]:
     """Renew the lease on a version, from a thread of its own, inside the ``with`` block."""
     over = threading.Event()
-    thread = threading.Thread(target=_beat, args=(version, app, over), daemon=True)
+    run = copy_context().run  # so that what it logs says which version it is about
+    thread = threading.Thread(target=run, args=(_beat, version, app, over), daemon=True)
     thread.start()
     try:
         yield

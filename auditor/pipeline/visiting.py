@@ -5,6 +5,8 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
+from structlog.contextvars import bound_contextvars
+
 from auditor.baselines import as_baseline, is_earlier, may_be_one
 from auditor.document import Document, document
 from auditor.errors import (
@@ -47,7 +49,18 @@ def claim(app: App) -> Claim | None:
 
 
 def visit(claim: Claim, app: App, outcome: Outcome) -> None:
-    """Examine one version and save the outcome, whichever it is."""
+    """Examine one version and save the outcome, whichever it is.
+
+    Every line that is logged meanwhile says which version it is about.
+    """
+    about = claim.version.id
+    with bound_contextvars(
+        source=about.source, model=about.model, version=about.version, attempt=claim.attempts + 1
+    ):
+        _visit(claim, app, outcome)
+
+
+def _visit(claim: Claim, app: App, outcome: Outcome) -> None:
     version = claim.version
     if claim.lost > MAX_LOST:
         reason = f"the process that examined it died {claim.lost} times, out of memory perhaps"
@@ -56,6 +69,8 @@ def visit(claim: Claim, app: App, outcome: Outcome) -> None:
     try:
         with beating(version, app):
             audit = examine(version, app)
+        if _save(version, audit, app, outcome):
+            log.info("%s: %s", version.id, audit["verdict"], extra=_about(audit, "audit.done"))
     except AuditorError as error:
         _troubled(claim, error, app, outcome)
     except Exception as error:  # a bug ends this version's audit, not the run
@@ -65,9 +80,6 @@ def visit(claim: Claim, app: App, outcome: Outcome) -> None:
     except BaseException:
         app.ledger.release(version, app.owner)  # interrupted: nothing is the version's fault
         raise
-    else:
-        if _save(version, audit, app, outcome):
-            log.info("%s: %s", version.id, audit["verdict"], extra=_about(audit, "audit.done"))
 
 
 def examine(version: ModelVersion, app: App) -> Document:
