@@ -3,6 +3,10 @@
 #
 #   docker build --tag auditor .
 #   docker run --rm --volume "$PWD:/work" --env MLFLOW_TRACKING_URI auditor once
+#   docker run --stop-timeout 45 --volume "$PWD:/work" --env MLFLOW_TRACKING_URI auditor
+#
+# Without a command it serves. For others to reach it, server.host has to be 0.0.0.0 and
+# server.tokens a file; see docs/operations.md.
 FROM python:3.11-slim-bookworm
 
 # Passed on to pip: where packages come from, such as a mirror or PyTorch's CPU index.
@@ -27,6 +31,9 @@ USER auditor
 WORKDIR /work
 COPY config.yaml ./
 
-HEALTHCHECK --interval=5m --timeout=60s --start-period=30s CMD ["auditor", "doctor"]
+EXPOSE 8765
+HEALTHCHECK --interval=1m --timeout=10s --start-period=30s CMD ["python", "-c", \
+    "import http.client as web; door = web.HTTPConnection('127.0.0.1', 8765, timeout=5); \
+    door.request('GET', '/healthz'); door.getresponse().status == 200 or exit(1)"]
 ENTRYPOINT ["auditor"]
-CMD ["once"]
+CMD ["serve"]

@@ -1,9 +1,13 @@
 """What lies around the code: the image, the CI script, the pins, the licence."""
 
+import json
 import os
 import re
 import subprocess
+import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import chain
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from auditor import METRIC_SET, __version__
+from auditor.config.service import Server
 
 BASH = "/bin/bash"
 ROOT = Path(__file__).parents[1]
@@ -73,11 +78,41 @@ def test_the_image_installs_what_is_pinned_from_where_the_builder_says():
     assert 'PIP_INDEX_ARGS=""' in dockerfile("ARG")
 
 
-def test_the_image_runs_the_command_and_can_say_whether_it_is_well():
-    [health] = dockerfile("HEALTHCHECK")
-    assert health.endswith('CMD ["auditor", "doctor"]')
+def test_the_image_serves():
     assert dockerfile("ENTRYPOINT") == ['["auditor"]']
+    assert dockerfile("CMD") == ['["serve"]']
+    assert dockerfile("EXPOSE") == [str(Server().port)]
     assert "auditor" in PROJECT["scripts"]
+
+
+@pytest.mark.parametrize("status", [200, 503, None], ids=["well", "ill", "silent"])
+def test_the_image_can_say_whether_it_is_well(status):
+    class Door(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status if self.path == "/healthz" else 404)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    [health] = dockerfile("HEALTHCHECK")
+    _, _, command = health.partition(" CMD ")
+    python, *rest = json.loads(command)
+    assert python == "python"
+    with HTTPServer(("127.0.0.1", 0), Door) as door:
+        port = str(door.server_port)
+        thread = threading.Thread(target=door.serve_forever)
+        if status is None:
+            door.server_close()
+        else:
+            thread.start()
+        try:
+            rest = [part.replace("8765", port) for part in rest]
+            done = subprocess.run([sys.executable, *rest], stderr=subprocess.DEVNULL)  # noqa: PLW1510, S603
+        finally:
+            if thread.is_alive():
+                door.shutdown()
+    assert (done.returncode == 0) is (status == 200)
 
 
 # --- pins ---------------------------------------------------------------------------------
