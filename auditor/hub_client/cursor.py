@@ -16,7 +16,8 @@ class Cursor(BaseModel):
     settings: str  # of the source: with others, everything is looked at again
     reconciled: Epoch = 0.0  # when everything was compared last, from its first page to its last
     newest: dict[str, Epoch] = {}  # author -> when one of its repositories changed last
-    done: dict[str, str] = {}  # repository@branch -> a commit that is dealt with, and why not known
+    heads: dict[str, str] = {}  # repository@branch -> where it stood, unless what is known says it
+    unfit: dict[str, str] = {}  # repository@branch -> a commit that is no version to be audited
     again: dict[str, Epoch] = {}  # repositories to be looked at next time -> since when
 
     @property

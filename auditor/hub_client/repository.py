@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from math import inf
 
 from auditor.errors import GoneError, RefusedError, UnreachableError
 from auditor.hub_client.access import Access
@@ -105,18 +104,18 @@ def _heads(now: Round, entry: Entry) -> Mapping[str, str]:
 
 def _head(now: Round, head: _Head, facts: Mapping[str, str]) -> Iterator[Change]:
     """A branch or tag, compared with where it stood."""
-    noted, alone = now.noted.versions(head.entry.id), now.watch.is_main_alone
-    last = noted[-1].id.version if noted and alone else now.cursor.done.get(head.key)
-    limit = inf if now.watch.history is None else now.watch.history
-    to_dig = not noted or (now.is_first and len(noted) < limit)
-    if now.cursor.done.get(head.key) == head.sha or (last == head.sha and not to_dig):
+    noted, alone, cursor = now.noted.versions(head.entry.id), now.watch.is_main_alone, now.cursor
+    last = noted[-1].id.version if noted and alone else cursor.heads.get(head.key)
+    to_dig = not noted or _may_dig(now, head, len(noted))
+    ids = {version.id.version for version in noted}
+    stood = {last, cursor.heads.get(head.key)}
+    if cursor.unfit.get(head.key) == head.sha or (head.sha in stood & ids and not to_dig):
         return
     if _is_moving(now, head.entry):
         raise Restless(
             f"{head.entry.id} is being pushed to; it is looked at when nobody has for "
             f"{now.watch.settle:.0f} s"
         )
-    ids = {version.id.version for version in noted}
     way = Way.back(now.access, head.entry.id, head.sha, ids)
     lost = list(_lost(now, head, way, last))
     reason = f"the history of {head.ref} was rewritten, and this commit is not in it any more"
@@ -126,8 +125,15 @@ def _head(now: Round, head: _Head, facts: Mapping[str, str]) -> Iterator[Change]
         facts = {**facts, "rewound": rewound}
     if to_dig or head.sha not in ids:
         yield from _new(now, head, way, facts, dig=to_dig)
-    if not alone or to_dig or head.sha in ids:
-        now.cursor.done[head.key] = head.sha
+    cursor.heads.pop(head.key, None)
+    if not alone or now.is_first or head.sha in ids:
+        cursor.heads[head.key] = head.sha
+
+
+def _may_dig(now: Round, head: _Head, count: int) -> bool:
+    """Whether `history` may ask for more than is known, and nobody has looked since it does."""
+    fewer = now.watch.history is None or count < now.watch.history
+    return now.is_first and fewer and now.cursor.heads.get(head.key) != head.sha
 
 
 def before(now: Round, way: Way) -> str | None:
@@ -178,9 +184,10 @@ def _new(
     except RefusedError as error:
         problem = str(error)
     if problem:
-        now.cursor.done[head.key] = head.sha
+        now.cursor.unfit[head.key] = head.sha
         yield Trouble(head.entry.id, problem)
         return
+    now.cursor.unfit.pop(head.key, None)
     more = None if now.watch.history is None else max(0, now.watch.history - 1)
     fit = (one for one in _older(now, way, found) if not _problem(now, one))
     older = list(islice(fit, more)) if dig else []

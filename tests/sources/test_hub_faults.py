@@ -92,7 +92,7 @@ def test_a_server_that_sends_all_of_it_again_is_read_from_the_start(server, weig
 
 def test_a_failure_that_lasts_is_told_and_leaves_nothing(server, hub, weights):
     server.faults = [Fault("cdn", Kind.CUT, 1_000_000, times=99)]
-    with pytest.raises(SourceError, match="the connection to .* failed"):
+    with pytest.raises(SourceError, match=r"the connection to .* failed"):
         whole(weights)
     assert not kept(hub)
     assert not list(hub.cache.glob(".staging-*"))
