@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -31,6 +32,13 @@ ROUTERS: tuple[Callable[[House], APIRouter], ...] = (
     versions.router,
 )
 
+SILENT: TelemetryConfig = {  # mlflow may set up exporters: no request goes anywhere by itself
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 REFUSED: dict[int | str, dict[str, Any]] = {  # what any route may answer instead
     status: {"model": Refusal, "description": description}
     for status, description in {
@@ -76,6 +84,7 @@ def create(house: House, patience: float = PATIENCE) -> FastAPI:
         docs_url=None,  # those pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=SILENT,
     )
     bearer = Depends(HTTPBearer(auto_error=False))  # for /openapi.json; the door checks it
     for router in ROUTERS:

@@ -81,8 +81,8 @@ def served(found: House, patience: float = 30.0) -> Iterator[Asked]:
         yield Asked(url, found, nudged)
 
 
-def models(at: Path) -> Folder:
-    """A folder source with two versions of one model."""
-    for number in (1, 2):
+def models(at: Path, count: int = 2, history: int | None = None) -> Folder:
+    """A folder source with so many versions of one model."""
+    for number in range(1, count + 1):
         write(at / "models" / "net" / str(number), weights(number), day=number)
-    return Folder(root=at / "models", settle=0.0, history=None)
+    return Folder(root=at / "models", settle=0.0, history=history)
