@@ -116,7 +116,9 @@ class Torch:
         except RuntimeError as error:  # out of memory, or the device's own library gave up
             if len(grams) == 1:
                 size, reason = len(grams[0]), str(error).partition("\n")[0]
-                log.warning("%s cannot solve m = %d, LAPACK does: %s", self.device, size, reason)
+                said = (self.device, size, reason)
+                text = "%s cannot solve m = %d, LAPACK does: %s"
+                log.warning(text, *said, extra={"event": "gpu.unusable"})
             return None
 
     def _solved(self, grams: Sequence[Stack]) -> Stack:

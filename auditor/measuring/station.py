@@ -160,7 +160,8 @@ class Station:
         heads = self.architecture.heads(unit.tensors[0])
         found = find_split(unit.name, layer.shape, heads)
         if found is None:
-            log.info("%s is not split: how its heads lie is not known", unit.name[:200])
+            text = "%s is not split: how its heads lie is not known"
+            log.info(text, unit.name[:200], extra={"event": "layer.unsplit"})
         return found
 
     def _part(self, index: int, unit: Unit, read: Read, layer: Layer, *, verified: bool) -> _Part:
@@ -214,7 +215,8 @@ class Station:
         for old, part in zip(stored, parts, strict=True):
             one = before.get(part.record.name)
             if old and (one is None or one.record.digest != old.digest):
-                log.warning("%s of the baseline is not what was audited", old.name[:200])
+                text = "%s of the baseline is not what was audited"
+                log.warning(text, old.name[:200], extra={"event": "baseline.changed"})
                 yield self._since(old, part)
             elif one:
                 yield self._between(one, part)

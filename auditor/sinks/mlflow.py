@@ -71,7 +71,8 @@ class Mlflow:
         with translated(self.uri, f"writing the audit of {model['uri']}", to=SinkError):
             version = existing(client.get_model_version, model["name"], model["version"])
             if version is None or version.creation_timestamp != created_ms(document):
-                log.info("%s was deleted, its audit is not written", model["uri"])
+                text = "%s was deleted, its audit is not written"
+                log.info(text, model["uri"], extra={"event": "delivery.needless"})
                 return
             if not _is_older(document, version):
                 self._write(client, document, version)

@@ -210,7 +210,8 @@ def _subfolders(folder: Path) -> list[Path]:
         if not _visible(path) or not path.is_dir():
             continue
         if _printable(path.name) != path.name:
-            log.warning("%s is not looked at: rename it in UTF-8", _printable(str(path)))
+            text = "%s is not looked at: rename it in UTF-8"
+            log.warning(text, _printable(str(path)), extra={"event": "folder.unreadable"})
             continue
         found.append(path)
     return sorted(found, key=lambda path: (natural(path.name), path.name))
