@@ -19,10 +19,10 @@ from auditor.errors import LedgerError, SinkError, UnreachableError, UsageError
 from auditor.ledger import Told
 from auditor.measuring import station
 from auditor.memory import files
-from auditor.pipeline import App, Outcome, heartbeat, once, sweep, visiting
+from auditor.pipeline import App, Outcome, heartbeat, look, once, sweep, visiting
 from auditor.pipeline.heartbeat import beating
 from auditor.pipeline.visiting import MAX_ATTEMPTS
-from auditor.records import ModelVersion, SourceFile
+from auditor.records import ModelVersion, Priority, Reached, Rhythm, Seen, SourceFile
 from auditor.sources import Source
 from auditor.wall.process import here
 from auditor.weights import tensors
@@ -399,3 +399,44 @@ def test_the_baselines_audit_vouches_for_its_weights_as_they_are_read(root, name
     assert changed["esd_js"] > 0
     assert (changed["delta_W"] is None) is (name == "fc1.weight")
     assert ("not what was audited" in caplog.text) is (name == "fc1.weight")
+
+
+class Halfway:
+    """A source that answers for a page, and then no more."""
+
+    name, history, usual, priority = "halfway", None, Rhythm(every=60.0), Priority.NIGHTLY
+
+    def __init__(self, versions):
+        self.versions = versions
+        self.broken = True
+
+    def changes(self, cursor, known):  # noqa: ARG002 - as sources are asked
+        start = int(cursor or 0)
+        for number, version in enumerate(self.versions[start:], start + 1):
+            yield Seen(version)
+            yield Reached(str(number))
+            if self.broken:
+                raise UnreachableError("no route to host")
+        yield Reached(str(len(self.versions)))
+
+
+def test_a_look_that_ends_early_is_no_success_and_goes_on_where_it_ended(root):
+    for number in (1, 2):
+        write(root / f"models/net/{number}", weights(number), day=number)
+    with assemble(load(models.config(root)), execute=here) as plain:
+        source = Halfway([one.version for one in told.seen(plain.sources["folder"])])
+        sources: dict[str, Any] = {"halfway": source}
+        app = replace(plain, sources=sources)
+        with pytest.raises(UnreachableError):
+            look(app, "halfway")
+        (state,) = app.ledger.sources()
+        assert (state.cursor, state.last_success, state.last_error) == (
+            "1",
+            None,
+            "no route to host",
+        )
+        source.broken = False
+        assert look(app, "halfway") == 1
+        (state,) = app.ledger.sources()
+        assert (state.cursor, state.last_error) == ("2", None)
+        assert state.last_success is not None

@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, insert, select
 from sqlalchemy.orm import Session
 
 from auditor.ledger.chunks import chunks
-from auditor.ledger.models import AuditRow, ClaimRow, SourceRow, State, VersionRow
+from auditor.ledger.models import AuditRow, ClaimRow, SourceRow, State, VersionRow, columns_of
 from auditor.ledger.order import oldest_first, position_of
 from auditor.ledger.urgency import level
 from auditor.ledger.watching import source_row
@@ -26,6 +27,7 @@ class Told:
     changes: Sequence[Gone | Renamed | Trouble] = ()
     cursor: str | None = None  # None: the old one stays
     remarks: Mapping[str, str] | None = None
+    ended: bool = True  # the look came to its end; False: there is more to come
 
 
 def note(
@@ -45,19 +47,44 @@ def note(
     models = _by_model(told.seen)
     watched = _watched(session, source, models)
     _cleared(session, source, models)
-    pending: list[ModelVersion] = []
+    new: list[_New] = []
     for model, versions in models.items():
-        new = [version for version in versions if version.identity not in met]
-        newest = _newest(versions, None if model in watched else history)
-        for version in new:
-            waits = version.identity in newest
-            row, claim = add(session, version, State.PENDING if waits else State.HISTORY)
-            row.noted_at, row.fresh = at, model in watched
-            claim.priority = priority if waits else Priority.BACKFILL
-            pending += [version] * waits
-    back = [row.model for row, claim in met.values() if _met_again(session, row, claim, at)]
-    level(session, source, {*back, *(version.id.model for version in pending)})
-    return len(pending)
+        known = model in watched
+        newest = _newest(versions, None if known else history)
+        unmet = (version for version in versions if version.identity not in met)
+        new += (_New(version, version.identity in newest, known) for version in unmet)
+    _add_all(session, new, priority, at)
+    back = {row.model for row, claim in met.values() if _met_again(session, row, claim, at)}
+    waiting = [version.id.model for version, waits, _ in new if waits]
+    level(session, source, back.union(waiting))
+    return len(waiting)
+
+
+class _New(NamedTuple):
+    """A version announced for the first time."""
+
+    version: ModelVersion
+    waits: bool  # for an audit, and is not history
+    fresh: bool  # its model was watched already
+
+
+def _add_all(session: Session, new: Sequence[_New], priority: Priority, at: datetime) -> None:
+    """Write down many versions, as few statements as there may be."""
+    if not new:
+        return
+    rows = [columns_of(one.version) | {"noted_at": at, "fresh": one.fresh} for one in new]
+    added = insert(VersionRow).returning(VersionRow.identity, VersionRow.id)
+    numbers = {row.identity: row.id for row in session.execute(added, rows)}
+    claims = [
+        {
+            "version_id": numbers[version.identity],
+            "state": State.PENDING if waits else State.HISTORY,
+            "priority": priority if waits else Priority.BACKFILL,
+            "made_at": version.created_at,
+        }
+        for version, waits, _ in new
+    ]
+    session.execute(insert(ClaimRow), claims)
 
 
 def _newest(versions: Sequence[ModelVersion], history: int | None) -> Collection[str]:
@@ -152,7 +179,9 @@ def _present(source: str) -> Select[VersionRow]:
 def add(session: Session, version: ModelVersion, state: State) -> tuple[VersionRow, ClaimRow]:
     """Write down a version for the first time, as one that no source has announced."""
     row = VersionRow.of(version)
-    claim = ClaimRow(version=row, state=state, priority=Priority.BACKFILL)
+    claim = ClaimRow(
+        version=row, state=state, priority=Priority.BACKFILL, made_at=version.created_at
+    )
     session.add_all((row, claim))
     return row, claim
 

@@ -41,12 +41,16 @@ def reached(
     source: str,
     cursor: str | None,
     remarks: Mapping[str, str] | None,
-    at: datetime,
 ) -> None:
-    """Record a sweep that came through; without a new cursor the old one stays."""
+    """Record how far a sweep came; without a new cursor the old one stays."""
     row = source_row(session, source)
     row.cursor = row.cursor if cursor is None else cursor
     row.remarks = row.remarks if remarks is None else dict(remarks)
+
+
+def succeeded(session: Session, source: str, at: datetime) -> None:
+    """Record a sweep that came through."""
+    row = source_row(session, source)
     if row.last_error is not None:
         _is_back(session, source, at)
     row.last_success = at

@@ -36,6 +36,7 @@ def look(app: App, name: str) -> int:
             new += app.ledger.note(
                 name, told, app.clock(), history=source.history, priority=source.priority
             )
+        app.ledger.note(name, Told(), app.clock(), history=source.history)  # it came to its end
     except SourceError as error:
         app.ledger.unreachable(name, str(error), app.clock())
         log.warning("%s", error, extra={"event": "source.unreachable", "source": name})
@@ -82,7 +83,7 @@ def _steps(changes: Iterable[Change], *, whole: bool = False) -> Iterator[Told]:
     step = _Step()
     for change in changes:
         if isinstance(change, Reached):
-            yield Told(step.seen, step.changes, change.cursor, change.remarks)
+            yield Told(step.seen, step.changes, change.cursor, change.remarks, ended=False)
             step = _Step()
         else:
             step.take(change)

@@ -188,7 +188,7 @@ def test_writer_waits_for_another_writer_instead_of_failing(url):
 def write_slowly(url: str, held: Any) -> None:
     ledger = Ledger.open(url)
     with ledger._write() as session:
-        watching.reached(session, "slow", "written first", None, START)
+        watching.reached(session, "slow", "written first", None)
         held.set()
         time.sleep(0.5)
     ledger.close()

@@ -41,7 +41,9 @@ class Watching(Door):
         """
         with self._write() as session:
             pending = noting.note(session, source, told, history=history, priority=priority, at=at)
-            watching.reached(session, source, told.cursor, told.remarks, at)
+            watching.reached(session, source, told.cursor, told.remarks)
+            if told.ended:
+                watching.succeeded(session, source, at)
             return pending
 
     def hinted(
