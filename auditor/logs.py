@@ -75,6 +75,15 @@ def set_up(level: int = logging.INFO, form: Form = "auto") -> None:
     adopt()
 
 
+def louder(level: int) -> None:
+    """Log from a milder level on, where `set_up` set up the logging of this program."""
+    root = logging.getLogger()
+    for handler in root.handlers:
+        if isinstance(handler, _Lines):
+            handler.least = min(handler.least, level)
+            root.setLevel(handler.least)
+
+
 def adopt() -> None:
     """Let the lines of libraries go where all others go; some bring a handler of their own.
 
@@ -134,13 +143,13 @@ class _Lines(logging.StreamHandler[Any]):
 
     def __init__(self, level: int, *, as_json: bool) -> None:
         super().__init__()
-        self._least = level
+        self.least = level
         self._as_json = as_json
         self._formatter: ProcessorFormatter | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
         ours = record.name.partition(".")[0] == OURS
-        return record.levelno >= (self._least if ours else max(self._least, logging.WARNING))
+        return record.levelno >= (self.least if ours else max(self.least, logging.WARNING))
 
     def format(self, record: logging.LogRecord) -> str:
         if self._formatter is None:

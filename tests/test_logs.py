@@ -142,6 +142,18 @@ thread.join()
     assert "ZeroDivisionError" in told["exception"]
 
 
+def test_a_service_logs_more_than_other_commands():
+    code = """
+logs.set_up(logging.ERROR, "json")
+logging.getLogger("auditor").info("before", extra={"event": "a.b"})
+logs.louder(logging.INFO)
+logging.getLogger("auditor").info("after", extra={"event": "a.b"})
+logging.getLogger("other").info("never")
+"""
+    ((line,), _) = run(code)
+    assert json.loads(line)["message"] == "after"
+
+
 def test_a_program_that_has_its_own_logging_keeps_it():
     code = """
 root = logging.getLogger()

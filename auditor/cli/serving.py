@@ -1,5 +1,6 @@
 """``serve``, and what a person tells the service: ``pause``, ``resume``, ``run``, ``retry``."""
 
+import logging
 import os
 import signal
 import sys
@@ -70,8 +71,10 @@ def serve(
     config: ConfigFile = None,
 ) -> None:
     """Watch the sources, audit, deliver and answer, until told to end."""
+    from auditor import logs
     from auditor.service import serve as run_service
 
+    logs.louder(logging.INFO)
     settings = required(config)
     if port is not None:
         server = settings.server.model_copy(update={"port": port})

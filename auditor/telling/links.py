@@ -17,7 +17,7 @@ class Links:
     def of(self, version: VersionId, audit_id: str) -> str:
         """Address or place of an audit's report; empty where it has none."""
         if self.server is not None:
-            return f"{self.server.rstrip('/')}/audits/{audit_id}"
+            return f"{self.server.rstrip('/')}/reports/{audit_id}"
         if self.reports is None:
             return ""
         folder = self.reports / file_name(version.source) / file_name(version.model)

@@ -263,10 +263,8 @@ def test_links_lead_to_the_service_where_people_reach_it(ledger, receiver):
     world.tell()
     world.judged(version(1), "BLOCK")
     (one,) = receiver.got
-    link = one["message"].splitlines()[-1]
-    assert (
-        link == f"https://auditor.example/audits/{audited(version(1), verdict=Verdict.BLOCK)['id']}"
-    )
+    audit = audited(version(1), verdict=Verdict.BLOCK)
+    assert one["message"].splitlines()[-1] == f"https://auditor.example/reports/{audit['id']}"
 
 
 def test_without_a_service_the_place_of_the_report_is_said(world, receiver):
