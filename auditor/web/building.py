@@ -40,7 +40,10 @@ SILENT: TelemetryConfig = {  # mlflow may set up exporters: no request goes anyw
     "auto_configure": False,
 }
 REFUSED: dict[int | str, dict[str, Any]] = {  # what any route may answer instead
-    status: {"model": Refusal, "description": description}
+    status: {
+        "description": description,
+        "content": {"application/json": {"schema": Refusal.model_json_schema()}},
+    }
     for status, description in {
         400: "The request cannot be understood.",
         401: "No token, or a wrong one.",
