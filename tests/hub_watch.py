@@ -1,7 +1,7 @@
 """A Hub that is watched as config.yaml says, with a real ledger."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +67,15 @@ class Watched:
 
 
 @contextmanager
-def watched(server: hub_server.Hub, folder: Path, **settings: object) -> Iterator[Watched]:
+def watched(
+    server: hub_server.Hub,
+    folder: Path,
+    baseline: Sequence[str] = ("previous",),
+    **settings: object,
+) -> Iterator[Watched]:
     """A Hub source with these settings, and a ledger in that folder."""
     source = {"kind": "hub", "endpoint": server.endpoint, **settings}
-    config = models.config(folder, sources=json.dumps([source]))
+    selectors, sources = json.dumps(list(baseline)), json.dumps([source])
+    config = models.config(folder, sources=sources, baseline=selectors)
     with assemble(load(config), execute=here) as app:
         yield Watched(server, app)

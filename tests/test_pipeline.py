@@ -306,7 +306,7 @@ def test_a_bug_ends_one_versions_audit_and_not_the_run(root, monkeypatch, caplog
     write(root / "models/bad/1", weights(), day=1)
     write(root / "models/net/1", weights(3), day=2)
 
-    def choose(version, _):
+    def choose(version, *_):
         assert version.id.model != "bad", "a bug"
 
     monkeypatch.setattr(visiting, "choose", choose)

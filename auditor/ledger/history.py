@@ -32,9 +32,11 @@ def may_be_baseline(session: Session, version: ModelVersion) -> bool:
     return session.scalar(query) is not None
 
 
-def previous(session: Session, version: ModelVersion) -> ModelVersion | None:
-    """The newest earlier version of the model that may be a baseline."""
+def previous(session: Session, version: ModelVersion, other_than: str) -> ModelVersion | None:
+    """The newest earlier version of the model that may be a baseline, with other weights."""
     query = _sound().where(earlier(VersionRow, version))
+    if other_than:
+        query = query.where(AuditRow.weights_digest.is_distinct_from(other_than))
     row = session.scalar(query.order_by(*newest_first()).limit(1))
     return None if row is None else row.record
 

@@ -99,21 +99,28 @@ def examine(version: ModelVersion, app: App) -> Document:
             raise _KnownError(earlier)
 
     try:
-        earlier = standing(stated_digest(files))
+        stated = stated_digest(files)
+        earlier = standing(stated)
         if earlier is None:
-            chosen = choose(version, app)
+            chosen = choose(version, app, stated)
             return document(examiner.examine(version, files, chosen, trend, must_be_new))
     except _KnownError as known:
         earlier = known.audit
     return repeated(earlier, version, trend, app.clock())
 
 
-def choose(version: ModelVersion, app: App) -> Chosen | None:
-    """The first configured baseline that exists, is earlier and may be one; else None."""
+def choose(version: ModelVersion, app: App, stated: str = "") -> Chosen | None:
+    """The first configured baseline that exists, is earlier and may be one; else None.
+
+    Parameters
+    ----------
+    stated
+        The digest of the version's weights, where its source states it.
+    """
     source = app.sources[version.id.source]
     for selector in app.selectors:
         if selector == "previous":
-            found = app.ledger.previous(version)
+            found = app.ledger.previous(version, other_than=stated)
         else:
             found = source.resolve(selector, version)
         if found and is_earlier(found, version):

@@ -77,6 +77,15 @@ def test_previous_stays_within_the_model_and_the_source(ledger):
     assert ledger.previous(version(2)) is None
 
 
+def test_previous_passes_over_copies_of_the_weights(ledger):
+    for number, weights in enumerate(("old", "new", "new"), start=1):
+        newest = save(ledger, version(number), weights=weights)
+    digest = newest["weights"]["digest"]
+    assert ledger.previous(version(4)) == version(3)
+    assert ledger.previous(version(4), other_than=digest) == version(1)
+    assert ledger.previous(version(4), other_than="f" * 64) == version(3)
+
+
 def test_previous_counts_versions_of_one_moment_as_people_do(ledger):
     same = {number: version(number, day=1) for number in (2, 9, 10)}
     for of in same.values():

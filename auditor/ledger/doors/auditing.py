@@ -64,10 +64,15 @@ class Auditing(Door):
         with self._read() as session:
             return history.may_be_baseline(session, version)
 
-    def previous(self, version: ModelVersion) -> ModelVersion | None:
-        """The newest earlier version of the model that may be a baseline."""
+    def previous(self, version: ModelVersion, other_than: str = "") -> ModelVersion | None:
+        """The newest earlier version of the model that may be a baseline.
+
+        Where the digest of the version's own weights is known, and given as `other_than`,
+        earlier copies of them are passed over: nothing is learned from a comparison with
+        oneself.
+        """
         with self._read() as session:
-            return history.previous(session, version)
+            return history.previous(session, version, other_than)
 
     def same_weights(self, version: ModelVersion, digest: str) -> Document | None:
         """The newest audit of an earlier version of the model with these weights.
