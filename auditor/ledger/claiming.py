@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, case, exists, or_, sel
 from sqlalchemy.orm import Session, aliased
 
 from auditor.ledger.models import OPEN, ClaimRow, State, VersionRow
-from auditor.ledger.order import oldest_first, position
+from auditor.ledger.order import position, position_of
 from auditor.records import ModelVersion
 
 
@@ -53,26 +53,34 @@ def claim(
 def _next(
     session: Session, at: datetime, owner: str, sources: Sequence[str] | None
 ) -> tuple[VersionRow, ClaimRow] | None:
-    query = select(VersionRow, ClaimRow).join(ClaimRow).where(_is_free(at, owner), ~_is_held_up())
-    if sources is not None:
-        query = query.where(VersionRow.source.in_(sources))
-    order = (ClaimRow.priority.asc(), *oldest_first())
-    return session.execute(query.order_by(*order).limit(1)).first()
+    """The first of what waits, or of what is lost; each is read in the order of an index."""
+    found: list[Any] = []
+    for which in (_waits(at), _is_lost(at, owner)):
+        query = select(VersionRow, ClaimRow).join(ClaimRow).where(which, ~_is_held_up())
+        if sources is not None:
+            query = query.where(VersionRow.source.in_(sources))
+        order = (ClaimRow.priority, ClaimRow.made_at, VersionRow.natural, VersionRow.identity)
+        found += session.execute(query.order_by(*order).limit(1)).all()
+    return min(found, key=_turn, default=None)
 
 
-def _is_free(at: datetime, owner: str) -> ColumnElement[bool]:
-    """Waiting and due, or held by another one who did not renew the lease.
+def _turn(found: tuple[VersionRow, ClaimRow]) -> tuple[object, ...]:
+    version, work = found
+    return work.priority, position_of(version.record)
+
+
+def _waits(at: datetime) -> ColumnElement[bool]:
+    due = or_(ClaimRow.next_at.is_(None), ClaimRow.next_at <= at)
+    return and_(ClaimRow.state == State.PENDING, due)
+
+
+def _is_lost(at: datetime, owner: str) -> ColumnElement[bool]:
+    """Whether another one holds it who did not renew the lease.
 
     One's own lease runs out when a clock jumps; one is at work on the version all the same.
     """
-    due = or_(ClaimRow.next_at.is_(None), ClaimRow.next_at <= at)
-    return or_(
-        and_(ClaimRow.state == State.PENDING, due),
-        and_(
-            ClaimRow.state == State.RUNNING,
-            ClaimRow.lease_until <= at,
-            ClaimRow.owner != owner,
-        ),
+    return and_(
+        ClaimRow.state == State.RUNNING, ClaimRow.lease_until <= at, ClaimRow.owner != owner
     )
 
 
@@ -94,7 +102,7 @@ def _take(session: Session, version_id: int, at: datetime, until: datetime, owne
     taken = {"owner": owner, "lease_until": until, "since": at, "next_at": None, "lost": lost}
     statement = (
         update(ClaimRow)
-        .where(ClaimRow.version_id == version_id, _is_free(at, owner))
+        .where(ClaimRow.version_id == version_id, or_(_waits(at), _is_lost(at, owner)))
         .values(state=State.RUNNING, **taken)
         .execution_options(synchronize_session=False)
     )

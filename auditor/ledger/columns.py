@@ -1,11 +1,13 @@
 """Column types that give back exactly what was put in, on every database."""
 
 import json
+import re
 from datetime import UTC, datetime
 
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+REFUSED = re.compile("[\0\ud800-\udfff]")
 BINARY = Text(collation="C")
 QUOTED = "\x1a"  # ASCII "substitute": what follows is the text in JSON's spelling
 
@@ -64,5 +66,4 @@ class AnyText(TypeDecorator[str]):
 
 
 def _storable(text: str) -> bool:
-    surrogate = any("\ud800" <= letter <= "\udfff" for letter in text)
-    return not surrogate and "\0" not in text and not text.startswith(QUOTED)
+    return REFUSED.search(text) is None and not text.startswith(QUOTED)

@@ -95,17 +95,7 @@ class VersionRow(Base):
     @classmethod
     def of(cls, version: ModelVersion) -> "VersionRow":
         """The row for a version the ledger has not met, and no source has announced."""
-        return cls(
-            identity=version.identity,
-            source=version.id.source,
-            model=version.id.model,
-            version=version.id.version,
-            natural=natural(version.id.version),
-            created_at=version.created_at,
-            uri=version.uri,
-            location=version.location,
-            facts=dict(version.facts),
-        )
+        return cls(**columns_of(version))
 
     @property
     def record(self) -> ModelVersion:
@@ -125,8 +115,9 @@ class ClaimRow(Base):
     __tablename__ = "claims"
 
     version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), primary_key=True)
-    state: Mapped[str] = mapped_column(index=True)
+    state: Mapped[str]
     priority: Mapped[int] = mapped_column(default=Priority.REGISTRATION)
+    made_at: Mapped[datetime]  # its version's `created_at`, so that an index has the whole order
     owner: Mapped[str | None]
     since: Mapped[datetime | None]  # when the owner took it
     lease_until: Mapped[datetime | None]
@@ -137,6 +128,8 @@ class ClaimRow(Base):
     reason: Mapped[str | None]
 
     version: Mapped[VersionRow] = relationship()
+
+    __table_args__ = (Index(None, "state", "priority", "made_at"),)
 
 
 class AuditRow(Base):
@@ -270,6 +263,21 @@ class TargetRow(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     memory: Mapped[str]  # as `auditor.telling` writes it
+
+
+def columns_of(version: ModelVersion) -> dict[str, Any]:
+    """What a version's row has of its announcement."""
+    return {
+        "identity": version.identity,
+        "source": version.id.source,
+        "model": version.id.model,
+        "version": version.id.version,
+        "natural": natural(version.id.version),
+        "created_at": version.created_at,
+        "uri": version.uri,
+        "location": version.location,
+        "facts": dict(version.facts),
+    }
 
 
 def natural(version: str) -> str:

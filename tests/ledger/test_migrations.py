@@ -206,9 +206,9 @@ def test_damaged_file_is_refused_and_left_alone(empty_file_url):
         opening.upgrade(connection, to=OLD[-1])
         fill(connection, measurements=False)
     with engine.connect() as connection, engines.replacing_tables(connection):
-        connection.exec_driver_sql("DELETE FROM versions WHERE id = 2")
+        connection.exec_driver_sql("DELETE FROM audits")
         connection.commit()
-    with pytest.raises(ConfigError, match="a row of table claims refers to one of versions"):
+    with pytest.raises(ConfigError, match=r"a row of table \w+ refers to one of audits"):
         Ledger.open(empty_file_url)
     with engine.connect() as connection:
         revision = text(f"SELECT version_num FROM {opening.VERSION_TABLE}")  # noqa: S608

@@ -13,6 +13,10 @@ TABLES = (
     *("sources", "versions", "claims", "audits", "layers", "findings"),
     *("decisions", "deliveries", "hints", "notices", "targets"),
 )
+MADE = """
+    UPDATE claims SET made_at =
+        (SELECT created_at FROM versions WHERE versions.id = claims.version_id)
+"""
 FIRST_AUDITS = """
     UPDATE versions SET concluded_at =
         (SELECT min(saved_at) FROM audits WHERE audits.version_id = versions.id)
@@ -34,6 +38,7 @@ def upgrade() -> None:
     op.add_column("claims", sa.Column("waits_since", MOMENT, nullable=True))
     op.create_index("ix_audits_version_id_id_verdict", "audits", ["version_id", "id", "verdict"])
     op.create_index("ix_audits_saved_at", "audits", ["saved_at"])
+    order_claims()
     make_hints()
     make_notices()
     make_targets()
@@ -56,6 +61,16 @@ def _add(table: str, column: sa.Column[Any], before: str | sa.ColumnElement[Any]
     op.add_column(table, column)
     with op.batch_alter_table(table) as altered:
         altered.alter_column(column.name, server_default=None)
+
+
+def order_claims() -> None:
+    """One index for the order in which versions are audited."""
+    op.add_column("claims", sa.Column("made_at", MOMENT, nullable=True))
+    op.execute(MADE)
+    with op.batch_alter_table("claims") as altered:
+        altered.alter_column("made_at", nullable=False)
+    op.drop_index("ix_claims_state", table_name="claims")
+    op.create_index("ix_claims_state_priority_made_at", "claims", ["state", "priority", "made_at"])
 
 
 def make_hints() -> None:
