@@ -16,7 +16,7 @@ from auditor.pipeline import App, Crew
 from auditor.service.leading import Leading
 from auditor.service.schedule import Chore
 from auditor.service.workers import Workers
-from auditor.telling import addresses, tell
+from auditor.telling import addresses, meet, tell
 from auditor.wall.jobs import Execute
 from auditor.web import House, create, listening
 
@@ -60,6 +60,7 @@ def serve(
         app = stack.enter_context(assemble(config, execute=execute, stop=stop))
         stack.callback(leader.drop)
         leader.take()
+        meet(app.ledger, targets, app.rhythms, app.clock())
         crew = Crew(app)
         chores = (
             Chore("tidy", TIDY, app.tidy),

@@ -25,7 +25,7 @@ from auditor.telling.news import Level, News, message
 from auditor.telling.sending import send
 from auditor.telling.verdicts import verdict_news
 
-__all__ = ["Address", "Level", "addresses", "queue", "tell", "trial"]
+__all__ = ["Address", "Level", "addresses", "meet", "queue", "tell", "trial"]
 
 
 def tell(
@@ -56,6 +56,25 @@ def tell(
     send(ledger, {address.name: address for address in targets}, at)
 
 
+def meet(
+    ledger: Ledger, targets: Sequence[Address], rhythms: Mapping[str, Rhythm], at: datetime
+) -> None:
+    """Take note of targets that are new: from now on they are told.
+
+    Call it before any work, so that what the first minute brings is told, too.
+
+    Raises
+    ------
+    LedgerError
+        If the ledger cannot be used now.
+    """
+    new = [address for address in targets if ledger.memory(address.name) is None]
+    wrong = matters(ledger, rhythms, at) if new else []
+    for address in new:
+        memory = Memory.new(ledger.newest_audit(), _concerning(address, wrong))
+        ledger.tell(address.name, (None, memory.text), [], at)
+
+
 def queue(
     ledger: Ledger, targets: Sequence[Address], rhythms: Mapping[str, Rhythm], at: datetime
 ) -> None:
@@ -67,6 +86,7 @@ def queue(
         If the ledger cannot be used now.
     """
     ledger.only_targets([address.name for address in targets])
+    meet(ledger, targets, rhythms, at)
     wrong = matters(ledger, rhythms, at) if targets else []
     for address in targets:
         _queue(ledger, address, wrong, at)
@@ -81,12 +101,10 @@ def trial(address: Address) -> str | None:
 def _queue(ledger: Ledger, address: Address, wrong: Sequence[Matter], at: datetime) -> None:
     """Queue what one target has to be told, with what it knows then."""
     before = ledger.memory(address.name)
-    mine = [one for one in wrong if one.model is None or is_chosen(one.model, address.models)]
-    if before is None:
-        new = Memory.new(ledger.newest_audit(), mine)
-        ledger.tell(address.name, (None, new.text), [], at)
+    if before is None:  # taken out by another process, just now
         return
     memory = Memory.of(before)
+    mine = _concerning(address, wrong)
     heard = [one for one in mine if one.level.rank >= address.least.rank]
     audits = ledger.audited(memory.audit, memory.held)
     seen = Seen(
@@ -105,6 +123,11 @@ def _queue(ledger: Ledger, address: Address, wrong: Sequence[Matter], at: dateti
         notices += [summary] if summary is not None else []
     if after != memory:
         ledger.tell(address.name, (before, after.text), notices, at)
+
+
+def _concerning(address: Address, wrong: Sequence[Matter]) -> list[Matter]:
+    """Those that are about a model it is told of, or about everything."""
+    return [one for one in wrong if one.model is None or is_chosen(one.model, address.models)]
 
 
 def _judge(ledger: Ledger, address: Address, audit: Audited, *, awaited: bool) -> News | None:

@@ -1,14 +1,16 @@
 """Who hears of what, how often, and together with what."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
 from auditor.ledger import Told
 from auditor.records import Gone, Trouble, Verdict
-from auditor.telling import addresses, tell
-from tests.ledger.makers import DAY, HOUR, MINUTE, audited, version
-from tests.telling.conftest import World, configured, team
+from auditor.telling import addresses, meet, tell
+from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, version
+from tests.telling.conftest import HOURLY, World, configured, team
 
 
 def test_twenty_unchanged_nights_send_nothing(world, receiver):
@@ -76,7 +78,7 @@ def test_a_first_look_of_many_models_is_one_message(world, receiver, count):
     for number, one in enumerate(models):
         world.audit(one, "BLOCK" if number % 2 else "REVIEW")
         if number % 10 == 0:
-            world.tell(after=11 * MINUTE)
+            world.tell(after=2 * MINUTE)
     world.tell(after=MINUTE)
     world.tell(after=HOUR)
     (one,) = receiver.got
@@ -270,3 +272,25 @@ def test_links_lead_to_the_service_where_people_reach_it(ledger, receiver):
 def test_without_a_service_the_place_of_the_report_is_said(world, receiver):
     world.judged(version(1), "BLOCK")
     assert receiver.got[0]["message"].splitlines()[-1] == "reports/mlflow/digits/1.html"
+
+
+def test_what_happens_before_the_first_message_is_told_to_who_was_met(ledger, receiver):
+    world = World(ledger, addresses(configured(team(receiver))))
+    meet(ledger, world.targets, world.rhythms, world.at)
+    world.look(version(1))
+    world.audit(version(1), "BLOCK")
+    world.tell(after=MINUTE)
+    assert receiver.titles == ["auditor: digits 1: BLOCK"]
+
+
+def test_two_processes_that_meet_a_target_at_once_meet_it_once(ledger, receiver):
+    targets = addresses(configured(team(receiver)))
+    barrier = threading.Barrier(8)
+
+    def start(number: int) -> None:
+        barrier.wait()
+        meet(ledger, targets, HOURLY, START + MINUTE * number)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(start, range(8)))
+    assert ledger.memory("team") is not None

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from sqlalchemy.exc import IntegrityError
+
 from auditor.ledger import telling
 from auditor.ledger.door import Door
 from auditor.ledger.notices import Notice
@@ -67,8 +69,11 @@ class Telling(Door):
         False, and nothing is written, where it knows something else by now: somebody else has
         told it.
         """
-        with self._write() as session:
-            return telling.tell(session, target, known, notices, at)
+        try:
+            with self._write() as session:
+                return telling.tell(session, target, known, notices, at)
+        except IntegrityError:  # both have met it at the same moment
+            return False
 
     def only_targets(self, targets: Collection[str]) -> None:
         """Forget targets that are not among these, and what waits for them."""
