@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
-from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from auditor.errors import ConfigError, LedgerError
+from auditor.ledger import engines
 
 KEY = 0x61756469746F724C  # of the lock in a database: "auditorL"; another program will not take it
 DEAD = 6  # seconds without a sign of life until a connection counts as lost
-WATCHED: Mapping[str, Any] = {  # how psycopg notices that; the server notices it by the options
+WATCHED: Mapping[str, Any] = {  # how we notice that; the server notices it by the options
     "connect_timeout": DEAD,
     "keepalives_idle": 2,
     "keepalives_interval": 2,
@@ -52,12 +53,12 @@ def lead(url: str) -> Lead:
     ConfigError
         If nobody can share it: it lives in the memory of one process.
     """
-    where = make_url(url)
+    where = engines.parse(url)
     if where.get_backend_name() != "sqlite":
         return SessionLead(where)
     if where.database in {None, "", ":memory:"}:
         raise ConfigError(
-            f"ledger {url} is gone when the program ends; name a file, such as "
+            f"ledger {engines.shown(where)} is gone when the program ends; name a file, such as "
             "sqlite:///auditor.db, or a PostgreSQL database"
         )
     return FileLead(Path(f"{where.database}.lead"))
@@ -94,10 +95,9 @@ class SessionLead:
     """An advisory lock of PostgreSQL, on a connection of its own: lost with it."""
 
     def __init__(self, url: URL) -> None:
-        watched = dict(WATCHED) if url.get_driver_name() == "psycopg" else {}
-        self._shown = url.render_as_string(hide_password=True)
+        self._shown = engines.shown(url)
         self._engine = create_engine(
-            url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=watched
+            url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=dict(WATCHED)
         )
         self._connection: Connection | None = None
 
@@ -108,12 +108,16 @@ class SessionLead:
         try:
             connection = self._engine.connect()
         except DBAPIError as error:
-            raise LedgerError(f"ledger {self._shown} cannot be reached: {error.orig}") from error
+            raise LedgerError(
+                f"ledger {self._shown} cannot be reached: {engines.first_line(error)}"
+            ) from error
         try:
             mine = bool(connection.scalar(text(f"SELECT pg_try_advisory_lock({KEY})")))
         except DBAPIError as error:
             connection.invalidate()
-            raise LedgerError(f"ledger {self._shown} cannot be reached: {error.orig}") from error
+            raise LedgerError(
+                f"ledger {self._shown} cannot be reached: {engines.first_line(error)}"
+            ) from error
         if mine:
             self._connection = connection
         else:
