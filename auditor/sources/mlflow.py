@@ -94,7 +94,8 @@ class Mlflow:
             the others are told first.
         """
         found, problems = marks(cursor, self._watching), list[SourceError]()
-        for place in self._places(problems):
+        places = list(self._places(problems))
+        for place in places:
             try:
                 yield from self._look(place, found, known)
             except UnreachableError:
@@ -103,7 +104,8 @@ class Mlflow:
                 problems.append(error)
         if problems:
             raise problems[0]
-        yield self._reached(found)
+        if not places:
+            yield self._reached(found)
 
     def look(self, model: str, known: Known = NOTHING) -> Iterator[Change]:
         """The versions of one model, oldest first; of a bare name in every workspace."""
