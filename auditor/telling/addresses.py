@@ -65,7 +65,7 @@ class Address:
             title=title,
             body=body,
             notify_type=apprise.NotifyType(str(level)),
-            body_format=apprise.NotifyFormat.TEXT,
+            body_format=_format(self._service, apprise),
         )
         if result:
             return None
@@ -157,6 +157,8 @@ def _service(url: str) -> Any:  # noqa: ANN401 - apprise's plug-ins have no comm
         app_id="auditor",
         app_desc="auditor",
         app_url="",
+        image_url_mask="",  # no pictures from elsewhere
+        image_url_logo="",
         async_mode=False,
         secure_logging=True,
         allow_templates=False,
@@ -176,6 +178,17 @@ def _service(url: str) -> Any:  # noqa: ANN401 - apprise's plug-ins have no comm
     service.socket_connect_timeout = min(service.socket_connect_timeout, CONNECT)
     service.socket_read_timeout = min(service.socket_read_timeout, READ)
     return service
+
+
+def _format(service: Any, apprise: ModuleType) -> Any:  # noqa: ANN401 - an enumeration of apprise's
+    """Text, which is shown as it is; Markdown, which it is too, where nothing else is known.
+
+    Apprise would escape text for those, also in the middle of links.
+    """
+    known = service.notify_format
+    formats = set(known) if isinstance(known, tuple) else {known}
+    only_markdown = formats == {apprise.NotifyFormat.MARKDOWN}
+    return apprise.NotifyFormat.MARKDOWN if only_markdown else apprise.NotifyFormat.TEXT
 
 
 def _library() -> ModuleType:

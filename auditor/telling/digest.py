@@ -47,7 +47,7 @@ def digest(memory: Memory, day: Day, target: str, at: datetime) -> tuple[Memory,
         target=target,
         level=Level.INFO,
         title=f"auditor, {today}: {_counted(day.audits)}",
-        body="\n".join(_lines(day)),
+        body="\n\n".join(_lines(day)),
     )
     return replace(memory, day=today, summed=summed, wrong=wrong), notice
 

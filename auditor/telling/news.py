@@ -97,7 +97,7 @@ def listed(lines: Sequence[str]) -> str:
     """At most `MOST_LINES` of them, and how many there are more."""
     shown = [f"- {line}" for line in lines[:MOST_LINES]]
     more = len(lines) - len(shown)
-    return "\n".join([*shown, *([f"and {more} more"] if more else [])])
+    return "\n".join([*shown, *([f"- and {more} more"] if more else [])])
 
 
 def _paragraph(one: News) -> str:

@@ -41,6 +41,7 @@ def test_it_comes_once_a_day_at_its_time_also_over_restarts(world, receiver):
     assert receiver.titles == ["auditor, 2026-01-06: 1 audited: 1 REVIEW"]
     assert receiver.got[0]["message"].splitlines() == [
         "- digits 1: REVIEW reports/mlflow/digits/1.html",
+        "",
         "0 versions wait for their audit, 0 quarantined.",
     ]
 
@@ -84,9 +85,12 @@ def test_the_worst_come_first_and_no_more_than_ten(world, receiver):
     lines = digest["message"].splitlines()
     assert all("BLOCK" in line for line in lines[:10])
     assert lines[10:] == [
-        "and 10 more",
+        "- and 10 more",
+        "",
         "0 versions wait for their audit, 0 quarantined.",
+        "",
         "Wrong now:",
+        "",
         "- gated: it is gated",
     ]
 

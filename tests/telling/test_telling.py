@@ -83,7 +83,7 @@ def test_a_first_look_of_many_models_is_one_message(world, receiver, count):
     world.tell(after=HOUR)
     (one,) = receiver.got
     assert one["title"] == f"auditor: {count // 2} BLOCK, {count // 2} REVIEW"
-    assert one["message"].splitlines()[-1] == f"and {count - 10} more"
+    assert one["message"].splitlines()[-1] == f"- and {count - 10} more"
     assert len(one["message"].split()) < 200
 
 
