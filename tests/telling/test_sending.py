@@ -263,3 +263,10 @@ def test_queueing_alone_sends_nothing(world, receiver):
     world.audit(version(1), "BLOCK")
     queue(world.ledger, world.targets, world.rhythms, world.at + DAY)
     assert receiver.got == []
+
+
+def test_a_link_stays_whole_where_a_service_knows_markdown_only(receiver):
+    url = f"rocket://{'a' * 8}/{'b' * 8}@127.0.0.1:{receiver.port}/%23general"
+    (address,) = addresses(configured({"name": "team", "url": url}))
+    assert address.send("title", "- a: BLOCK https://auditor.example/x.y", Level.INFO) is None
+    assert "https://auditor.example/x.y" in json.dumps(receiver.got[0])
