@@ -22,7 +22,7 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     {"measuring", "memory", "examining", "baselines", "pipeline", "planning", "wall"}
     | {"fetching"},
     {"app", "refs", "single", "given", "api", "comparing", "tables", "transforming"}
-    | {"backfilling", "deciding", "reports", "logs", "steering"},
+    | {"backfilling", "deciding", "reports", "logs", "steering", "exporting"},
     {"service", "web", "telling", "status", "gate"},
     {"cli", "demo", "doctor", "__main__"},
 ]

@@ -15,6 +15,7 @@ from auditor import __version__, logs
 from auditor.cli import (
     auditing,
     comparing,
+    database,
     deciding,
     inspecting,
     seeing,
@@ -50,6 +51,7 @@ FAMILIES = (
     seeing,
     deciding,
     setting_up,
+    database,
     web,
     telling,
 )

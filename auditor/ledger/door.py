@@ -32,9 +32,13 @@ class Door:
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Session]:
+        with self._translated(), Session(engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
         try:
-            with Session(engine) as session, session.begin():
-                yield session
+            yield
         except MISTAKES:
             raise
         except DBAPIError as error:

@@ -4,6 +4,7 @@ Schema changes are Alembic revisions in ``migrations/versions``, shipped with th
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 from alembic import command
 from alembic.config import Config
@@ -28,11 +29,25 @@ def open_engine(url: str) -> Engine:
         If the URL is none, the database cannot be reached or written, belongs to another
         program, or was written by a newer version of this one.
     """
-    return open_and_tell(url)[0]
+    return _open(url)[0]
 
 
-def open_and_tell(url: str) -> tuple[Engine, str | None]:
-    """As `open_engine`; also the revision its tables had before, None where there were none."""
+class Upgraded(NamedTuple):
+    """A database whose tables are up to date."""
+
+    shown: str  # its URL without secrets
+    before: str | None  # the revision its tables had; None where there were none
+    after: str
+
+
+def upgrade_database(url: str) -> Upgraded:
+    """As `open_engine`, to say what was done; nothing stays open."""
+    engine, before = _open(url)
+    engine.dispose()
+    return Upgraded(engines.shown(engine.url), before, revisions()[-1])
+
+
+def _open(url: str) -> tuple[Engine, str | None]:
     where = engines.parse(url)
     engine = engines.make(where)
     try:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -81,7 +81,12 @@ def file_name(name: str) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Put a text at `path` so that nobody, and no crash, ever sees a part of it.
+    """Put a text at `path`, as `write_parts` does."""
+    write_parts(path, (text,))
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """Put a text that comes in parts at `path`; nobody, and no crash, ever sees less than all.
 
     Raises
     ------
@@ -92,7 +97,8 @@ def write_whole(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _temporary(path) as temporary:
             with temporary.open("xb") as file:
-                file.write(text.encode())
+                for part in parts:
+                    file.write(part.encode())
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

@@ -1,11 +1,13 @@
 """How long things are kept, and how the database is looked after."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from auditor.ledger import retention
+from auditor.ledger import retention, upkeep
 from auditor.ledger.door import Door
 from auditor.ledger.retention import Forgotten
+from auditor.ledger.upkeep import Row, Sizes
 
 
 class Keeping(Door):
@@ -34,3 +36,17 @@ class Keeping(Door):
             after = among[-1]
         with self._write() as session:
             return replace(retention.forget_messages(session, before), audits=count)
+
+    def vacuum(self) -> Sizes:
+        """Give back the space of what was removed, and renew what the database knows of itself.
+
+        SQLite writes its file anew, which takes as much space again, and nobody else can
+        write meanwhile; PostgreSQL does it beside all other work.
+        """
+        with self._translated():
+            return upkeep.vacuum(self.engine)
+
+    def rows(self) -> Iterator[Row]:
+        """Every row of every table, as of one moment, one at a time."""
+        with self._read() as session:
+            yield from upkeep.rows(session)
