@@ -41,7 +41,7 @@ def overview(session: Session, since: datetime) -> Overview:
         running=_running(session),
         troubled=_troubled(session),
         failing=session.scalar(select(func.count()).select_from(ClaimRow).where(_failing())) or 0,
-        sinks=_sinks(session),
+        sinks=outboxes(session),
         targets=_targets(session),
         verdicts=verdicts,
         models=models,
@@ -131,7 +131,8 @@ def _troubled(session: Session) -> list[Troubled]:
     return found
 
 
-def _sinks(session: Session) -> list[Outbox]:
+def outboxes(session: Session) -> list[Outbox]:
+    """What waits for each sink."""
     query = (
         select(
             DeliveryRow.sink,

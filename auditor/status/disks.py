@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from auditor.amounts import as_size
 from auditor.config import Config
 from auditor.file_cache import RESERVE
+from auditor.ledger.engines import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,17 @@ class Disk:
 def disks(config: Config) -> Iterator[Disk]:
     """The disks of fetched files, of reports, and of a ledger that is a file."""
     for what, path in _places(config):
-        there = next(parent for parent in (path, *path.parents) if parent.exists())
-        yield Disk(what, path, shutil.disk_usage(there).free)
+        yield Disk(what, path, shutil.disk_usage(nearest(path)).free)
+
+
+def nearest(path: Path) -> Path:
+    """The path, or of the folders above it the nearest that is there."""
+    return next(parent for parent in (path, *path.parents) if parent.exists())
 
 
 def _places(config: Config) -> Iterator[tuple[str, Path]]:
     yield "data", config.data.absolute()
     yield "reports", config.reports.absolute()
-    url = make_url(config.ledger)
+    url = parse(config.ledger)
     if url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}:
         yield "ledger", Path(str(url.database)).absolute()

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from auditor.ledger import overview, tallies
+from auditor.ledger import checkup, overview, tallies
+from auditor.ledger.checkup import Checkup
 from auditor.ledger.door import Door
-from auditor.ledger.standing import Overview, Tally
+from auditor.ledger.standing import Outbox, Overview, Tally
 
 
 class Overlooking(Door):
@@ -21,3 +22,18 @@ class Overlooking(Door):
         """What was audited after the audit number `after`; None: only where to begin."""
         with self._read() as session:
             return tallies.tally(session, after)
+
+    def checkup(self) -> Checkup:
+        """Whether the database itself is sound; reads a small file of SQLite whole."""
+        with self._read() as session:
+            return checkup.checkup(session)
+
+    def last_delivered(self) -> dict[str, datetime]:
+        """When each sink took an audit last; one that never did is not in it."""
+        with self._read() as session:
+            return checkup.delivered(session)
+
+    def outboxes(self) -> list[Outbox]:
+        """What waits for each sink; one that nothing waits for is not in it."""
+        with self._read() as session:
+            return overview.outboxes(session)
