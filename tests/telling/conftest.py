@@ -1,9 +1,8 @@
 """A ledger, people who are told, and a clock that tests move."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,11 @@ from auditor.config import Config
 from auditor.ledger import Ledger
 from auditor.records import ModelVersion, Rhythm, Verdict
 from auditor.telling import Address, addresses, tell
+from tests.ledger.conftest import file_url, made_file
 from tests.ledger.makers import DAY, MINUTE, START, audited, note
 from tests.telling.receiver import Receiver, receiving
+
+__all__ = ["file_url", "made_file"]  # fixtures
 
 HOURLY = {"mlflow": Rhythm(every=3600.0)}
 
@@ -47,8 +49,8 @@ class World:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = Ledger.open(f"sqlite:///{tmp_path / 'auditor.db'}")
+def ledger(file_url: str) -> Iterator[Ledger]:
+    opened = Ledger.open(file_url)
     yield opened
     opened.close()
 
@@ -57,9 +59,6 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def receiver() -> Iterator[Receiver]:
     with receiving() as found:
         yield found
-
-
-Make = Callable[..., tuple[Address, ...]]
 
 
 def configured(*notify: dict[str, Any], **others: Any) -> Config:
