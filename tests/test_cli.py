@@ -276,7 +276,7 @@ def test_doctor_says_what_is_wrong(here, capsys):
 
 COMMANDS = [
     *("audit", "analyze", "once", "backfill", "accept", "reject", "report"),
-    *("config check", "doctor", "demo"),
+    *("config check", "status", "doctor", "demo"),
 ]
 
 
