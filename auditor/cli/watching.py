@@ -35,13 +35,17 @@ def register(app: typer.Typer) -> None:
 
 
 def once(*, config: ConfigFile = None) -> None:
-    """Look at every source once, audit what is new, deliver, exit."""
+    """Look at every source once, audit what is new, deliver, tell people, exit."""
     from auditor.app import assemble
     from auditor.pipeline import once as run
+    from auditor.telling import addresses, meet, tell
 
     settings = required(config)
+    targets = addresses(settings)
     with progress("looking at the sources") as show, assemble(settings, show) as app:
+        meet(app.ledger, targets, app.rhythms, app.clock())
         outcome = run(app)
+        tell(app.ledger, targets, app.rhythms, app.clock())
     _tell(outcome)
     raise typer.Exit(outcome.exit_code)
 

@@ -8,7 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from auditor.cli import run
 from auditor.config import load
@@ -270,3 +272,21 @@ def test_a_link_stays_whole_where_a_service_knows_markdown_only(receiver):
     (address,) = addresses(configured({"name": "team", "url": url}))
     assert address.send("title", "- a: BLOCK https://auditor.example/x.y", Level.INFO) is None
     assert "https://auditor.example/x.y" in json.dumps(receiver.got[0])
+
+
+@pytest.mark.wide
+def test_a_run_from_a_crontab_tells_what_it_found_once(tmp_path, receiver):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "models" / "net" / "1"
+    folder.mkdir(parents=True)
+    save_file({"fc.weight": np.full((60, 40), np.nan, np.float32)}, folder / "w.safetensors")
+    path = config_file(tmp_path, team(receiver))
+    assert run(["once", "-c", str(path)]) == 0
+    folder = tmp_path / "models" / "net" / "2"
+    folder.mkdir(parents=True)
+    weights = rng.standard_normal((60, 40)).astype(np.float32)
+    save_file({"fc.weight": weights}, folder / "w.safetensors")
+    for _ in range(3):
+        assert run(["once", "-c", str(path)]) == 0
+    assert len(receiver.titles) == 1
+    assert receiver.titles[0].startswith("auditor: net 1: ")
