@@ -52,6 +52,13 @@ class Experiment:
         """Whether a model of that name would be found here."""
         return model.startswith(self.prefix) and "/" not in model.removeprefix(self.prefix)
 
+    def can_tell(self, model: str) -> bool:  # noqa: ARG002 - as `Place` has it
+        """Whether a version under that name, which is not `named`, is there no more.
+
+        Always: an id is in one experiment, so it was another name of this one.
+        """
+        return True
+
     def head(self, now: int) -> Mark:
         """A mark from which everything that happens after this moment is told."""
         with self._asking("looking for the newest checkpoint") as (client, here):

@@ -44,6 +44,9 @@ class Place(Protocol):
     def has(self, model: str) -> bool:
         """Whether a model of that name would be found here, and is watched."""
 
+    def can_tell(self, model: str) -> bool:
+        """Whether a version under that name, which is not `named`, is there no more."""
+
     def head(self, now: int) -> Mark:
         """A mark from which everything that happens after this moment is told."""
 
@@ -79,6 +82,10 @@ class Registry:
         """Whether a model of that name would be found here, and is watched."""
         workspace, _, name = model.rpartition(":")
         return workspace == self.workspace and "/" not in name and is_chosen(model, self.models)
+
+    def can_tell(self, model: str) -> bool:
+        """Whether a version under that name, which is not `named`, is there no more."""
+        return self.has(model)
 
     def head(self, now: int) -> Mark:
         """A mark from which everything that happens after this moment is told."""

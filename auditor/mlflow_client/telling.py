@@ -46,14 +46,14 @@ def _renamed(
         (twin, version)
         for version in new
         for twin in known.twins(version)
-        if place.has(twin.id.model)
+        if place.can_tell(twin.id.model)
     ]
-    unseen = {twin.id.model for twin, _ in pairs} - looked.keys()
+    unseen = {twin.id.model for twin, _ in pairs if place.has(twin.id.model)} - looked.keys()
     others = {**looked, **(place.named(unseen) if unseen else {})}
     return {
         twin.identity: Renamed(twin, version)
         for twin, version in pairs
-        if twin.identity not in {one.identity for one in others[twin.id.model]}
+        if twin.identity not in {one.identity for one in others.get(twin.id.model, ())}
     }
 
 
