@@ -134,7 +134,7 @@ def gate(
 
 
 def add_token(
-    name: Annotated[str, typer.Argument(help="Who it is for.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Who it is for.", show_default=False)],
     *,
     role: Annotated[
         str, typer.Option(help="read, enqueue (may also ask for audits) or admin (everything).")
@@ -158,7 +158,7 @@ def list_tokens(*, file: TokensFile = None, config: ConfigFile = None) -> None:
 
 
 def remove_token(
-    name: Annotated[str, typer.Argument(help="Who had it.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Who had it.", show_default=False)],
     *,
     file: TokensFile = None,
     config: ConfigFile = None,

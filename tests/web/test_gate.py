@@ -108,7 +108,7 @@ def idle(tmp_path) -> Iterator[Asked]:
 
 
 def first(asked: Asked) -> str:
-    return asked.house.config.sources[0].settings["root"] + "/models/net/1"
+    return f"{asked.house.config.sources[0].settings['root']}/models/net/1"
 
 
 def audit(asked: Asked) -> None:
