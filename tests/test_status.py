@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auditor.cli import run
 from auditor.ledger import Ledger, Notice, Told
 from auditor.records import Priority, Rhythm, Trouble, Verdict
 from auditor.status import as_json, status, watched
 from auditor.status.looking import deadline
 from auditor.status.standing import quantile
+from auditor.status.text import lines
 from tests.ledger.makers import audited, finding, version, versions
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
@@ -357,3 +359,86 @@ def test_the_same_as_data_is_json_without_any_other_type(ledger):
         "source": "mlflow", "model": "digits", "version": "2",
     }  # fmt: skip
     assert datetime.fromisoformat(read["latest"][0]["saved_at"]) == NOW
+
+
+# --- the command --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with a configuration, in which commands run."""
+    text = "sources: [{kind: mlflow, uri: 'http://127.0.0.1:9', every: 1h}]\n"
+    (tmp_path / "config.yaml").write_text(text + "sinks: [{kind: files}]\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def now(here):
+    """The ledger of that folder, and the time."""
+    del here
+    opened = Ledger.open("sqlite:///auditor.db")
+    yield opened, datetime.now(UTC)
+    opened.close()
+
+
+def test_without_a_ledger_there_is_no_status_and_none_is_made(here, capsys):
+    assert run(["status"]) == 2
+    assert "there is no ledger yet" in capsys.readouterr().err
+    assert not (here / "auditor.db").exists()
+
+
+def test_the_command_says_what_is_wrong_first_and_ends_with_its_code(now, capsys):
+    ledger, at = now
+    noted(ledger, *versions(1), at=at)
+    assert run(["status"]) == 0
+    assert capsys.readouterr().out.startswith("nothing is wrong\n\nqueue: waiting 1 registration")
+    claim = ledger.claim(at, lease=LEASE, owner="me")
+    ledger.failed(claim.version, "me", "broken", at, max_attempts=1, pause=MINUTE)
+    assert run(["status"]) == 3
+    said = capsys.readouterr().out
+    expected = "1 to see to:\n  quarantined: models:/digits/1 quarantined after 1 attempt"
+    assert said.startswith(expected)
+    ledger.unreachable("mlflow", "MLflow did not answer", at)
+    assert run(["status"]) == 2
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "2 to see to:"
+    assert said[1].startswith("  unreachable: source mlflow could not be read, last reached ")
+    assert any(line.startswith("    failed ") for line in said)
+
+
+def test_the_command_as_data_is_one_document(now, capsys):
+    ledger, at = now
+    noted(ledger, *versions(1), at=at)
+    save(ledger, version(1), Verdict.BLOCK, at)
+    assert run(["status", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["models"]["BLOCK"] == 1
+    assert found["worst"][0]["version"]["model"] == "digits"
+    assert found["sources"][0]["rhythm"] == "every 3600 s"
+
+
+def test_hostile_names_are_one_harmless_line_each(now, capsys):
+    ledger, at = now
+    name = "x\x1b[2J\n\u202eevil" + "y" * 5000
+    told = Told([version(1, name)], [Trouble(name, name)], cursor="c", remarks={name: name})
+    ledger.note("mlflow", told, at, history=None)
+    save(ledger, version(1, name), Verdict.BLOCK, at)
+    ledger.unreachable("mlflow", name, at)
+    assert run(["status"]) == 2
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert max(map(len, said.splitlines())) <= 1000
+    assert len(said.splitlines()) < 30
+
+
+def test_a_long_list_is_cut_and_says_so(ledger):
+    for number in range(15):
+        noted(ledger, version(1, f"m{number:02}", day=1))
+    for claim in iter(lambda: ledger.claim(NOW, lease=LEASE, owner="me"), None):
+        ledger.failed(claim.version, "me", "broken", NOW, max_attempts=1, pause=MINUTE)
+    said = list(lines(status(ledger, MINUTELY, NOW)))
+    assert sum("broken" in line for line in said) == 1 + 10
+    assert "  … and more; auditor status --json has them" in said
+    assert "and 14 more quarantined" in said[1]
