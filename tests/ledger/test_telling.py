@@ -115,7 +115,7 @@ def test_of_many_that_tell_at_once_one_does(ledger):
     def tell(number: int) -> bool:
         barrier.wait()
         told = [notice(str(number))]
-        return ledger.tell("team", (None, str(number)), told, START)
+        return bool(ledger.tell("team", (None, str(number)), told, START))
 
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(tell, range(6))) == 1
