@@ -61,7 +61,7 @@ def test_a_registry_that_is_cut_off_again_and_again_is_written_to_once(tmp_path)
     experiment = server.client.get_experiment_by_name("auditor").experiment_id
     for version in audited(tmp_path):
         assert server.client.get_model_version(name, version).tags["auditor.verdict"]
-        about = f"tags.`auditor.version` LIKE 'mlflow:{name}@{version}|%'"
+        about = f"attributes.run_name = '{name} v{version}'"
         runs = server.client.search_runs([experiment], about)
         current = [run for run in runs if "auditor.superseded" not in run.data.tags]
         assert len(current) == 1
