@@ -111,6 +111,7 @@ class Hub:
         branch: str = "main",
     ) -> Commit:
         """A new commit, of a new repository if there is none, a minute after the last."""
+        self.renamed.pop(repo, None)  # whoever makes it anew has the name
         made = self.repos.setdefault(repo, Repo(repo, f"{next(self._numbers):024x}"))
         number = next(self._numbers)
         sha = hashlib.sha1(f"{repo}{number}".encode(), usedforsecurity=False).hexdigest()
