@@ -20,7 +20,7 @@ from auditor.ledger.models import (
     VersionRow,
 )
 from auditor.ledger.noting import add
-from auditor.ledger.work import is_held, settle, version_row
+from auditor.ledger.work import held_row, settle, version_row
 from auditor.records import ModelVersion, Verdict
 
 Symptom = tuple[str, str | None]  # check and layer: the same in every version of a model
@@ -40,13 +40,13 @@ def save(  # noqa: PLR0913 - all that is known of an audit
 
     False, and nothing is written, where `owner` does not hold the work any more.
     """
+    if owner is not None and held_row(session, version, owner) is None:
+        return False
     row = version_row(session, version)
     if row is None:
         row, _ = add(session, version, State.PENDING)
         session.flush()
     claim = session.get_one(ClaimRow, row.id)
-    if owner is not None and not is_held(claim, owner):
-        return False
     if _is_new(session, row, document):
         _write(session, row, document, sinks, at)
     _finish(claim, document, quarantine)

@@ -123,14 +123,22 @@ def _gone(session: Session, change: Gone) -> None:
 
 
 def _renamed(session: Session, change: Renamed) -> None:
-    """The row goes by its new name, unless that one is known already."""
+    """The row goes by its new name; where that one is known already, the old one is gone.
+
+    Who has it in work cannot save it by its old name, and it waits again.
+    """
     row = version_row(session, change.before)
-    if row is None or version_row(session, change.after) is not None:
+    if row is None:
         return
-    after = VersionRow.of(change.after)
-    row.identity, row.model, row.version = after.identity, after.model, after.version
-    row.uri, row.location, row.facts = after.uri, after.location, after.facts
-    row.natural = after.natural
+    claim = session.get_one(ClaimRow, row.id)
+    if version_row(session, change.after) is not None:
+        settle(claim, State.GONE, f"goes by the name {change.after.id} now")
+        return
+    if claim.state == State.RUNNING:
+        settle(claim, State.PENDING, claim.reason)
+    for name, value in columns_of(change.after).items():
+        if name != "created_at":  # its place among the versions stays
+            setattr(row, name, value)
 
 
 def _cleared(session: Session, source: str, models: Collection[str]) -> None:

@@ -30,23 +30,17 @@ def renew(
     session: Session, version: ModelVersion, owner: str, at: datetime, lease: timedelta
 ) -> bool:
     """Keep a claim for another `lease` from now on; whether it is still the owner's."""
-    row = claim_row(session, version)
-    held = is_held(row, owner)
-    if held:
+    row = held_row(session, version, owner)
+    if row is not None:
         row.lease_until = at + lease
-    return held
+    return row is not None
 
 
 def release(session: Session, version: ModelVersion, owner: str) -> None:
     """Give a claim back."""
-    row = claim_row(session, version)
-    if is_held(row, owner):
+    row = held_row(session, version, owner)
+    if row is not None:
         _let_go(row)
-
-
-def is_held(row: ClaimRow, owner: str) -> bool:
-    """Whether the work is this owner's, and was not given to another one since."""
-    return row.state == State.RUNNING and row.owner == owner
 
 
 def ask(session: Session, version: ModelVersion, priority: Priority) -> bool:
@@ -112,9 +106,9 @@ def failed(  # noqa: PLR0913 - all that is known of a failure
     pause: timedelta,
 ) -> bool:
     """Record an attempt that failed; whether the version is quarantined now."""
-    row = claim_row(session, version)
-    if not is_held(row, owner):  # settled in the meantime, which a late failure does not undo
-        return row.state == State.QUARANTINED
+    row = held_row(session, version, owner)
+    if row is None:  # settled in the meantime, which a late failure does not undo
+        return _is_quarantined(session, version)
     row.attempts += 1
     quarantined = row.attempts >= max_attempts
     settle(row, State.QUARANTINED if quarantined else State.PENDING, reason)
@@ -127,8 +121,8 @@ def postpone(
     session: Session, version: ModelVersion, owner: str, reason: str, at: datetime
 ) -> None:
     """Let a version wait for what is not its fault."""
-    row = claim_row(session, version)
-    if not is_held(row, owner):
+    row = held_row(session, version, owner)
+    if row is None:
         return
     began = row.waits_since or at
     waited = max(at - began, timedelta(0))
@@ -137,9 +131,14 @@ def postpone(
     row.next_at = at + min(max(waited / 4, SHORTEST_WAIT), LONGEST_WAIT)
 
 
-def end(session: Session, version: ModelVersion, state: State, reason: str) -> None:
-    """Put a version where nobody tries it again by itself."""
-    settle(claim_row(session, version), state, reason)
+def end(
+    session: Session, version: ModelVersion, state: State, reason: str, owner: str | None
+) -> None:
+    """Put a version where nobody tries it again by itself; where `owner` is given, if held."""
+    if owner is None:
+        settle(claim_row(session, version), state, reason)
+    elif (row := held_row(session, version, owner)) is not None:
+        settle(row, state, reason)
 
 
 def settle(row: ClaimRow, state: State, reason: str | None) -> None:
@@ -187,6 +186,21 @@ def problems(session: Session) -> list[Problem]:
 def version_row(session: Session, version: ModelVersion) -> VersionRow | None:
     """The row of a version, None where it was never met."""
     return session.scalar(select(VersionRow).where(VersionRow.identity == version.identity))
+
+
+def held_row(session: Session, version: ModelVersion, owner: str) -> ClaimRow | None:
+    """The work on a version where it is the owner's.
+
+    None where it was settled or given to another one since, or goes by another name now.
+    """
+    query = select(ClaimRow).join(VersionRow).where(VersionRow.identity == version.identity)
+    held = query.where(ClaimRow.state == State.RUNNING, ClaimRow.owner == owner)
+    return session.scalar(held)
+
+
+def _is_quarantined(session: Session, version: ModelVersion) -> bool:
+    query = select(ClaimRow.state).join(VersionRow).where(VersionRow.identity == version.identity)
+    return session.scalar(query) == State.QUARANTINED
 
 
 def claim_row(session: Session, version: ModelVersion) -> ClaimRow:

@@ -149,10 +149,10 @@ def _troubled(claim: Claim, error: AuditorError, app: App, outcome: Outcome) -> 
 def _settle(version: ModelVersion, error: SourceError, app: App, outcome: Outcome) -> None:
     """A version that is gone or refused is not tried again."""
     if isinstance(error, GoneError):
-        app.ledger.gone(version, str(error))
+        app.ledger.gone(version, str(error), app.owner)
         log.info("%s: %s", version.id, error, extra={"event": "version.gone"})
         return
-    app.ledger.refused(version, str(error))
+    app.ledger.refused(version, str(error), app.owner)
     outcome.refused.append((version, str(error)))
     log.warning("%s: %s", version.id, error, extra={"event": "version.refused"})
 

@@ -205,14 +205,12 @@ def test_quarantine_and_its_audit_are_one_step(ledger):
     assert len(ledger.due(START)) == 1
 
 
-@pytest.mark.parametrize("what", ["renew", "release", "failed", "gone", "refused", "decide"])
+@pytest.mark.parametrize("what", ["gone", "refused", "ask", "decide"])
 def test_version_the_ledger_never_met_is_named(ledger, what):
     calls: dict[str, Callable[[ModelVersion], object]] = {
-        "renew": lambda of: ledger.renew(of, "me", START, HOUR),
-        "release": lambda of: ledger.release(of, "me"),
-        "failed": lambda of: fail(ledger, of),
         "gone": lambda of: ledger.gone(of, ""),
         "refused": lambda of: ledger.refused(of, ""),
+        "ask": ledger.ask,
         "decide": lambda of: ledger.decide(of, accept=True, by="me", reason="", at=START),
     }
     with pytest.raises(UsageError, match=r"does not know mlflow:digits@1; audit it first"):

@@ -29,7 +29,11 @@ class Working(Door):
             return claiming.claim(session, at, lease, owner, sources)
 
     def renew(self, version: ModelVersion, owner: str, at: datetime, lease: timedelta) -> bool:
-        """Keep a claim for another `lease` from now on; False where it is another's by now."""
+        """Keep a claim for another `lease` from now on; False where it is not the owner's any more.
+
+        So it is where another one has it by now, it was settled, or its model was renamed: then
+        the version waits again, by its new name.
+        """
         with self._write() as session:
             return work.renew(session, version, owner, at, lease)
 
@@ -93,15 +97,21 @@ class Working(Door):
         with self._write() as session:
             work.postpone(session, version, owner, reason, at)
 
-    def gone(self, version: ModelVersion, reason: str) -> None:
-        """The version was deleted at its source: never tried again."""
-        with self._write() as session:
-            work.end(session, version, State.GONE, reason)
+    def gone(self, version: ModelVersion, reason: str, owner: str | None = None) -> None:
+        """The version was deleted at its source: never tried again.
 
-    def refused(self, version: ModelVersion, reason: str) -> None:
-        """The version lies where this installation may not fetch from: not tried again."""
+        Where `owner` is given and the work is another's by now, nothing is written.
+        """
         with self._write() as session:
-            work.end(session, version, State.REFUSED, reason)
+            work.end(session, version, State.GONE, reason, owner)
+
+    def refused(self, version: ModelVersion, reason: str, owner: str | None = None) -> None:
+        """The version lies where this installation may not fetch from: not tried again.
+
+        `owner` as for `gone`.
+        """
+        with self._write() as session:
+            work.end(session, version, State.REFUSED, reason, owner)
 
     def states(self) -> dict[str, int]:
         """How many versions are in which state; a state nobody is in has 0."""
