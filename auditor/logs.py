@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 from collections.abc import Mapping, MutableMapping
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -108,6 +109,14 @@ def hide(*secrets: str) -> None:
     found = {secret.strip() for secret in secrets}
     long_enough = {secret for secret in found if len(secret) >= SHORTEST_SECRET}
     _hidden.update(long_enough, (quote(secret, safe="") for secret in long_enough))
+
+
+def hide_secrets_of(*parts: object) -> None:
+    """Never show what these objects hold and leave out of their own `repr`: it is secret."""
+    for part in parts:
+        own = fields(part) if is_dataclass(part) else ()
+        values = (getattr(part, one.name) for one in own if not one.repr)
+        hide(*(value for value in values if isinstance(value, str)))
 
 
 def redacted(text: str) -> str:

@@ -95,6 +95,18 @@ for name, value in os.environ.items():
     assert not [secret for secret in secrets.values() if secret in shown]
 
 
+def test_secrets_that_parts_were_given_are_in_no_line():
+    code = """
+from auditor.sources.hub import Hub
+hub = Hub(repos=("org/name",), token="t0ps3cret-token", webhook_secret="another0ne")
+logs.hide_secrets_of(hub)
+said = "t0ps3cret-token another0ne org/name"
+logging.getLogger("auditor").info(said, extra={"event": "a.b"})
+"""
+    ((line,), _) = run(code)
+    assert json.loads(line)["message"] == "*** *** org/name"
+
+
 def test_hostile_text_stays_on_its_line_and_is_bounded():
     code = r"""
 log = logging.getLogger("auditor.room")
