@@ -218,7 +218,7 @@ def _audits(session: Session, which: ColumnElement[bool]) -> Sequence[Any]:
             VersionRow.uri,
             AuditRow.document_id,
             AuditRow.verdict,
-            AuditRow.document["reason"].as_string().label("reason"),
+            AuditRow.document["reason"].label("reason"),
             AuditRow.findings_new,
             AuditRow.saved_at,
         )
