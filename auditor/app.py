@@ -15,8 +15,8 @@ from auditor.config import Config, parts
 from auditor.examining import Examiner
 from auditor.executors.gpu import CUDA, eigensolver
 from auditor.executors.machine import audits_at_once
-from auditor.fetching import Space, ranged
-from auditor.file_cache import trim
+from auditor.fetching import Space, Store, ranged
+from auditor.file_cache import clear, trim
 from auditor.ledger import Ledger
 from auditor.memory import Kept
 from auditor.pipeline.parts import App
@@ -39,7 +39,8 @@ def assemble(
     """Build every part the configuration names, and close the ledger in the end.
 
     Versions are read and measured in a process of their own, each in a new one, within one
-    budget of memory, unless `execute` says otherwise. Those at work end when `stop` is set.
+    budget of memory, unless `execute` says otherwise, and their files stay within one of disk.
+    Those at work end when `stop` is set.
 
     Raises
     ------
@@ -49,10 +50,12 @@ def assemble(
     built, policy = parts(config), load_policy(config.policy)
     logs.adopt()
     ended = stop or threading.Event()
-    work = execute or partial(apart, stop=ended, room=Room(config.limits.memory))
+    alone = execute or partial(apart, stop=ended, room=Room(config.limits.memory))
+    work = Store(space(config), ended).within(alone)
     ledger = Ledger.open(config.ledger)
     try:
         reclaim(ledger)
+        clear(config.data / FETCHED)
         yield App(
             sources={source.name: source for source in built.sources},
             sinks={sink.name: sink for sink in built.sinks},

@@ -85,13 +85,12 @@ class FileCache:
             return handle
 
     def _make_room(self, size: int) -> None:
-        free = shutil.disk_usage(self.folder).free - _arriving(self.folder)
-        short = size + RESERVE - free
+        short = size + _arriving(self.folder) - free(self.folder)
         if short > 0 and _remove(self.folder, short) < short:
-            free = max(0, shutil.disk_usage(self.folder).free - _arriving(self.folder))
+            left = max(0, free(self.folder) - _arriving(self.folder))
             raise SourceError(
                 f"a file of {size:,} bytes does not fit on the disk of {self.folder}, which has "
-                f"{free:,} bytes left; make room there, or set data: to a folder on another disk"
+                f"{left:,} bytes left; make room there, or set data: to a folder on another disk"
             )
 
     def _place(self, key: str) -> Path:
@@ -114,6 +113,13 @@ def trim(folder: Path, quota: int) -> int:
     return _remove(folder, size_of(folder) - quota)
 
 
+def free(folder: Path) -> int:
+    """Bytes that may be taken on the disk of a folder, which is there already or not."""
+    folder = folder.absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return max(0, shutil.disk_usage(there).free - RESERVE)
+
+
 def size_of(folder: Path) -> int:
     """Bytes of all kept files."""
     return sum(stat.st_size for _, stat in _kept(folder))
@@ -121,6 +127,12 @@ def size_of(folder: Path) -> int:
 
 def clear(folder: Path) -> None:
     """Remove what processes that are no longer there left half fetched."""
+    if folder.is_dir():
+        with _alone(folder):  # one that was just made is locked a moment later
+            _clear(folder)
+
+
+def _clear(folder: Path) -> None:
     for staging in folder.glob(f"{STAGING}*"):
         if _is_abandoned(staging):
             shutil.rmtree(staging, ignore_errors=True)
@@ -184,15 +196,15 @@ def _staging(folder: Path, size: int) -> Iterator[Path]:
 
 def _arriving(folder: Path) -> int:
     """Bytes that are promised to files just arriving, and not written yet."""
-    clear(folder)
+    _clear(folder)
     return sum(_missing(staging) for staging in folder.glob(f"{STAGING}*"))
 
 
 def _missing(staging: Path) -> int:
     size = staging.name.removeprefix(STAGING).partition("-")[0]
     there = 0
-    for path in staging.rglob("*"):
-        with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError):  # it has just arrived
+        for path in staging.rglob("*"):
             there += path.stat().st_size if path.is_file() else 0
     return max(0, int(size) - there) if size.isdecimal() else 0
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.errors import AuditorError
+from auditor.errors import AuditorError, LedgerError
 from auditor.file_cache import trim
 from auditor.memory import Kept
 from auditor.records import FloatArray, Measured, Measurement
+from tests import disks
 
 KEY = "ab" + "0" * 62
 
@@ -148,3 +149,14 @@ def test_failed_write_leaves_nothing_behind(kept):
     with pytest.raises(ValueError, match="pickle"):
         kept.keep(KEY, made(unwritable))
     assert [path for path in kept.root.rglob("*") if path.is_file()] == []
+
+
+def test_a_full_disk_is_one_sentence_and_no_half_of_a_file(tmp_path, slices):
+    with disks.small(tmp_path / "disk") as disk:
+        kept, filler = Kept(disk / "spectra"), disks.fill(disk)
+        with pytest.raises(LedgerError, match=r"keeping the spectrum .*No space left on device"):
+            kept.keep(KEY, made(*slices))
+        assert [path for path in kept.root.rglob("*") if path.is_file()] == []
+        filler.unlink()
+        kept.keep(KEY, made(*slices))
+        assert same(kept.recall(KEY), slices)
