@@ -17,7 +17,7 @@ from auditor.render.text import visible
 from tests.render.factory import HOSTILE
 from tests.render.test_browser import LOOKS, RULES
 from tests.web import pages
-from tests.web.standing_house import NOW, house, served
+from tests.web.standing_house import NOW, Clock, house, served
 
 CASES = ("empty", "quiet", "troubled", "hostile", "large")
 
@@ -131,6 +131,7 @@ def test_a_ledger_that_does_not_answer_is_what_the_page_says(tmp_path):
 def test_times_are_as_of_the_clock(tmp_path):
     with house(tmp_path) as home, served(home) as address:
         pages.quiet(home)
+        assert isinstance(home.clock, Clock)
         home.clock.now = NOW + timedelta(minutes=3)
         said = words(requests.get(address, timeout=30))
     assert "at 2026-03-02 12:03:00 UTC" in said
