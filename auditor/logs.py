@@ -38,8 +38,9 @@ SECRETS = (  # what looks like a secret wherever it stands, and what is left of 
     (re.compile(r"\bhf_[A-Za-z0-9]{16,}"), f"hf_{STARS}"),
     (
         re.compile(
-            r"(?i)\b([\w-]*(?:signature|credential|token|secret|passw\w*|api_?key|access_?key)"
-            r"|sig)=[^&\s'\"]+"
+            # from the beginning of a word, and not far: hostile text costs no more than its length
+            r"(?i)(?<![\w-])([\w-]{0,40}(?:signature|credential|token|secret|passw\w{0,9}"
+            r"|api_?key|access_?key)|sig)=[^&\s'\"]+"
         ),
         rf"\1={STARS}",
     ),
