@@ -1,5 +1,6 @@
 """A real child reads and measures; whatever becomes of it, its parent says so and goes on."""
 
+import hashlib
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -109,6 +111,34 @@ def test_bytes_that_lie_elsewhere_are_read_by_asking(ranged, tmp_path):
     assert max(far.counts) <= 16 << 20
     assert sum(far.counts) >= large.nbytes
     assert far.closed
+
+
+@pytest.mark.parametrize("execute", [apart, here], ids=["apart", "here"])
+@pytest.mark.parametrize("damage", [b"\xff" * 400, b"cut"], ids=["other bytes", "too short"])
+def test_a_kept_copy_that_is_damaged_is_had_again(damage, execute, net, tmp_path):
+    asked = job(net)
+    (file,) = asked.files
+    whole = (net / file.name).read_bytes()
+    kept = tmp_path / "kept"
+    kept.write_bytes((damage + whole)[: len(whole)] if len(damage) > 3 else damage)
+
+    def fetched() -> BinaryIO:
+        if not kept.exists():
+            kept.write_bytes(whole)
+        return Path(kept).open("rb")
+
+    stated = hashlib.sha256(whole).hexdigest()
+    damaged = replace(file, open=fetched, sha256=stated, discard=kept.unlink)
+    found = execute(replace(asked, files=(damaged,)), desk())
+    assert found.reading.files[0].sha256 == stated
+    assert len(found.layers) == 3
+    assert kept.read_bytes() == whole
+
+
+def test_what_is_damaged_where_it_lies_is_not_forgotten(net):
+    wrong = replace(job(net).files[0], sha256="0" * 64)
+    with pytest.raises(SourceError, match="was damaged on the way or changed"):
+        apart(replace(job(net), files=(wrong,)), desk())
 
 
 def test_an_error_of_the_parents_comes_back_as_it_was_raised(net):

@@ -88,6 +88,7 @@ FORGED = {
     "a file there is not": {"say": "open", "side": "version", "index": 1, "ranged": False},
     "a file before the first": {"say": "open", "side": "version", "index": -1, "ranged": False},
     "a baseline there is not": {"say": "open", "side": "baseline", "index": 0, "ranged": False},
+    "damage to what is not kept": {"say": "discard", "side": "version", "index": 0},
     "a path": {"say": "open", "side": "version", "index": "/etc/passwd", "ranged": False},
     "bytes of no file": {"say": "read", "handle": 0, "offset": 0, "count": 1},
     "too many bytes": {"say": "read", "handle": 0, "offset": 0, "count": 1 << 40},
