@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from auditor.config.service import Server
 from auditor.web.refusals import HEADERS, refusal
-from auditor.web.tokens import Keys, Role
+from auditor.web.tokens import ANYBODY, LOCAL, Caller, Keys
 
 PATIENCE = 10.0  # seconds for the whole of a request to arrive; honest ones take milliseconds
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -50,14 +50,14 @@ class Rules:
             patience=patience,
         )
 
-    def role(self, headers: Headers) -> Role | None:
-        """What the sender of these headers may do; None where a token is missing or wrong."""
+    def caller(self, headers: Headers) -> Caller | None:
+        """Who sent these headers; None where a token is missing or wrong."""
         if self.keys is None:
-            return Role.ADMIN
+            return LOCAL
         scheme, _, text = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text or len(text) > LONGEST_TOKEN:
             return None
-        return self.keys.role(text.strip())
+        return self.keys.caller(text.strip())
 
 
 def is_public(path: str) -> bool:
@@ -92,14 +92,14 @@ class Door:
         if self.rules.names and _name(headers.get("host", "")) not in self.rules.names:
             sentence = "this host name is not served; ask localhost, or set server.url"
             return refusal(403, sentence, CLOSE)
-        role = Role.NOBODY if is_public(scope["path"]) else self.rules.role(headers)
-        if role is None:
+        caller = ANYBODY if is_public(scope["path"]) else self.rules.caller(headers)
+        if caller is None:
             sentence = "found no valid token; send Authorization: Bearer and a token"
             return refusal(401, sentence, CLOSE | {"WWW-Authenticate": "Bearer"})
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if scope["method"] not in READING and kind != "application/json":
             return refusal(415, "send Content-Type: application/json", CLOSE)
-        scope.setdefault("state", {})["role"] = role
+        scope.setdefault("state", {})["caller"] = caller
         return None
 
     async def _body(self, receive: Receive) -> bytes | Response | None:

@@ -66,6 +66,18 @@ class Token(Section):
     created: AwareDatetime
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and what they may do."""
+
+    name: str  # of the token
+    role: Role
+
+
+ANYBODY = Caller("anybody", Role.NOBODY)
+LOCAL = Caller("this machine", Role.ADMIN)  # where no token is asked for
+
+
 class _File(Section):
     tokens: tuple[Token, ...] = ()
 
@@ -151,8 +163,8 @@ class Keys:
         """
         self._stamp, self._tokens = self._changed(), listed(self.path)
 
-    def role(self, text: str) -> Role | None:
-        """What the bearer of a token may do; None where nobody has it.
+    def caller(self, text: str) -> Caller | None:
+        """The bearer of a token; None where nobody has it.
 
         A file that cannot be read any more lets nobody in.
         """
@@ -160,7 +172,7 @@ class Keys:
         digest, found = _digest(text), None
         for token in self._tokens:  # all of them, so that the time tells nothing
             if compare_digest(token.sha256, digest):
-                found = token.role
+                found = Caller(token.name, token.role)
         return found
 
     def _refresh(self) -> None:

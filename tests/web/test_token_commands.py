@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from auditor.cli import run
-from auditor.web.tokens import Keys, Role
+from auditor.web.tokens import Caller, Keys, Role
 from tests import models
 
 
@@ -16,12 +16,12 @@ def here(tmp_path, monkeypatch):
 def test_a_token_is_printed_once_listed_without_it_and_removed(capsys):
     assert run(["token", "add", "ci", "--role", "enqueue", "--file", "t.json"]) == 0
     text = capsys.readouterr().out.strip()
-    assert Keys(Path("t.json")).role(text) is Role.ENQUEUE
+    assert Keys(Path("t.json")).caller(text) == Caller("ci", Role.ENQUEUE)
     assert run(["token", "list", "--file", "t.json"]) == 0
     assert capsys.readouterr().out.split()[:2] == ["ci", "enqueue"]
     assert run(["token", "remove", "ci", "--file", "t.json"]) == 0
     assert capsys.readouterr().out == "removed ci\n"
-    assert Keys(Path("t.json")).role(text) is None
+    assert Keys(Path("t.json")).caller(text) is None
     assert stat.S_IMODE(Path("t.json").stat().st_mode) == 0o600
 
 

@@ -14,6 +14,11 @@ def path(tmp_path):
     return tmp_path / "tokens.json"
 
 
+def may(keys: Keys, text: str) -> Role | None:
+    caller = keys.caller(text)
+    return caller.role if caller is not None else None
+
+
 def test_a_token_is_what_its_file_has_the_digest_of_and_nothing_else(path):
     text = add(path, "ci", Role.ENQUEUE, now())
     assert text.startswith("aud_")
@@ -44,7 +49,7 @@ def test_a_name_is_given_once_and_can_be_given_again_after_its_removal(path):
     remove(path, "ci")
     after = add(path, "ci", Role.ADMIN, now())
     keys = Keys(path)
-    assert (keys.role(before), keys.role(after)) == (None, Role.ADMIN)
+    assert (may(keys, before), may(keys, after)) == (None, Role.ADMIN)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "-x", "a\n", "x" * 65, "é"])
@@ -91,7 +96,7 @@ def test_a_file_that_is_not_there_is_named_with_what_makes_it(path):
 @pytest.mark.parametrize("name", ROLES)
 def test_a_role_goes_into_the_file_and_comes_out(path, name):
     text = add(path, "somebody", role(name), now())
-    assert Keys(path).role(text) == role(name)
+    assert may(Keys(path), text) == role(name)
 
 
 @pytest.mark.parametrize("name", ["nobody", "READ", "", "root"])
@@ -104,9 +109,9 @@ def test_a_changed_file_counts_at_once(path):
     first = add(path, "a", Role.READ, now())
     keys = Keys(path)
     second = add(path, "b", Role.ADMIN, now())
-    assert (keys.role(first), keys.role(second)) == (Role.READ, Role.ADMIN)
+    assert (may(keys, first), may(keys, second)) == (Role.READ, Role.ADMIN)
     remove(path, "a")
-    assert (keys.role(first), keys.role(second)) == (None, Role.ADMIN)
+    assert (may(keys, first), may(keys, second)) == (None, Role.ADMIN)
 
 
 @pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_text("{")])
@@ -115,13 +120,13 @@ def test_a_file_that_is_spoiled_lets_nobody_in_until_it_is_whole_again(path, spo
     whole = path.read_bytes()
     keys = Keys(path)
     spoil(path)
-    assert keys.role(text) is None
+    assert may(keys, text) is None
     assert [record.event for record in caplog.records] == ["tokens.unreadable"]
     path.write_bytes(whole)
-    assert keys.role(text) is Role.READ
+    assert may(keys, text) is Role.READ
 
 
 @pytest.mark.parametrize("given", ["", "aud_", "\udc80", "\0", "é", "x" * 10_000])
 def test_no_text_but_the_token_is_the_token(path, given):
     add(path, "a", Role.READ, now())
-    assert Keys(path).role(given) is None
+    assert may(Keys(path), given) is None
