@@ -154,4 +154,54 @@ def test_raw_weights_in_a_run_become_a_verdict_and_tags(tmp_path):
     tags = server.client.get_model_version(name, "2").tags
     assert tags["auditor.verdict"] == "BLOCK"
     assert tags["auditor.reason"].startswith("fc2.weight lost its rank")
-    assert run(tmp_path).audited == []
+
+
+def test_nothing_we_write_starts_an_audit(tmp_path):
+    """Also what changes a registered model, and also when everything is looked at."""
+    server = running()
+    name, file = server.model(), tmp_path / "net" / "model.safetensors"
+    models.write(file.parent, models.weights())
+    server.register(name, {"model.safetensors": file.read_bytes()})
+    source = f"kind: mlflow, uri: '{server.uri}', models: [{name}]"
+    sink = "kind: mlflow, description: true, alias: audited, approval_tag: approved"
+    audited = []
+    for reconcile in ("1d", "1d", "1s", "1s"):
+        models.config(
+            tmp_path, sources=f"[{{{source}, reconcile: {reconcile}}}]", sinks=f"[{{{sink}}}]"
+        )
+        audited.append(len(run(tmp_path).audited))
+    assert audited == [1, 0, 0, 0]
+    assert server.client.get_model_version_by_alias(name, "audited").version == "1"
+
+
+@pytest.mark.wide
+def test_the_alias_is_looked_up_for_every_version_anew(tmp_path):
+    server = running()
+    name = server.model()
+    models.config(
+        tmp_path,
+        sources=f"[{{kind: mlflow, uri: '{server.uri}', models: [{name}]}}]",
+        sinks="[{kind: files}]",
+    )
+    client, folder = server.client, tmp_path / "net"
+
+    def audited() -> str | None:
+        """Register one more version, audit it; what it was compared with."""
+        number = str(len(list(folder.glob("*"))) + 1)
+        models.write(folder / number, models.weights(int(number)))
+        content = (folder / number / "model.safetensors").read_bytes()
+        server.register(name, {"model.safetensors": content})
+        if number == "3":
+            client.set_registered_model_alias(name, "champion", "3")
+        (document,) = run(tmp_path).audited
+        return document["comparison"] and document["comparison"]["baseline"]["uri"]
+
+    assert audited() is None
+    client.set_registered_model_alias(name, "champion", "1")
+    assert audited() == f"models:/{name}/1"
+    assert audited() == f"models:/{name}/2"  # the alias is on the version itself: the one before
+    client.set_registered_model_alias(name, "champion", "1")
+    assert audited() == f"models:/{name}/1"  # it was moved back
+    client.set_registered_model_alias(name, "champion", "2")
+    client.delete_model_version(name, "2")
+    assert audited() == f"models:/{name}/4"  # it went with its version

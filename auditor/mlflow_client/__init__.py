@@ -35,6 +35,13 @@ ABSENT = {  # an unknown alias, and a run id of another form, are invalid parame
     "INVALID_PARAMETER_VALUE",
 }
 CATALOG = "databricks-uc"
+REFUSALS = {  # an error code -> what the server means, and what helps
+    "UNAUTHENTICATED": "does not know its user; set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
+    "PERMISSION_DENIED": "refused its user; to watch it needs READ on registered models and "
+    "experiments, to write back EDIT on models, their versions and logged models",
+}
+STRANGER = "Host header"  # in words of a server that refuses a name of its own, not a user
 LONGEST = 300  # characters of a server's own words in one of our sentences
 
 
@@ -150,6 +157,9 @@ def _sentence(uri: str, doing: str, error: Exception) -> str:
     if _unanswered(error):
         return f"{place} did not answer while {doing}; start it, or check `uri` in config.yaml"
     words = " ".join(redact(str(error)).split())
+    refusal = REFUSALS.get(str(getattr(error, "error_code", "")))
+    if refusal is not None and STRANGER not in words:
+        return f"{place} {refusal} (while {doing})"
     return f"{place} failed while {doing}: {words[:LONGEST]}"
 
 
