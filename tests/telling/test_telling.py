@@ -5,10 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditor.ledger import Told
 from auditor.records import Gone, Trouble, Verdict
 from auditor.telling import addresses, meet, tell
+from auditor.telling.memory import Known, Memory
 from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, version
 from tests.telling.conftest import HOURLY, World, configured, team
 
@@ -294,3 +297,21 @@ def test_two_processes_that_meet_a_target_at_once_meet_it_once(ledger, receiver)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(start, range(8)))
     assert ledger.memory("team") is not None
+
+
+HOW = {
+    "audit": st.integers(0, 50),
+    "seen": st.lists(st.integers(0, 99), max_size=3),
+    "held": st.lists(st.integers(0, 99), max_size=3),
+    "open": st.dictionaries(st.text(), st.builds(Known, st.text(), st.integers(0, 2)), max_size=3),
+    "noticed": st.dictionaries(st.text(), st.text(), max_size=3),
+    "told": st.none() | st.text(),
+    "day": st.none() | st.text(),
+    "summed": st.integers(0, 50),
+    "wrong": st.lists(st.text(), max_size=3),
+}
+
+
+@given(memory=st.builds(Memory, **HOW))
+def test_what_a_target_knows_is_read_as_it_was_written(memory):
+    assert Memory.of(memory.text) == memory
