@@ -49,6 +49,7 @@ def assemble(
     """
     built, policy = parts(config), load_policy(config.policy)
     logs.adopt()
+    logs.hide_secrets_of(*built.sources, *built.sinks)
     ended = stop or threading.Event()
     alone = execute or partial(apart, stop=ended, room=Room(config.limits.memory))
     work = Store(space(config), ended).within(alone)
