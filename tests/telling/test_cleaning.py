@@ -3,11 +3,13 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.telling.cleaning import MEANINGFUL, clean
 from tests.ledger.makers import version
+
+few = settings(deadline=None, derandomize=True, max_examples=60)
 
 HOSTILE = st.lists(
     st.sampled_from(
@@ -37,6 +39,7 @@ HOSTILE = st.lists(
 ).map("".join)
 
 
+@few
 @given(text=HOSTILE)
 def test_nothing_is_left_that_means_something(text):
     shown = clean(text, 80)
@@ -46,6 +49,7 @@ def test_nothing_is_left_that_means_something(text):
     assert not re.search(r"https?://|www\.", shown, re.IGNORECASE)
 
 
+@few
 @given(text=st.text(alphabet="abcXYZ0189-_./: ,;=+%", max_size=80))
 def test_ordinary_names_stay_as_they_are(text):
     if "://" not in text and "=" not in text:

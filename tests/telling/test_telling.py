@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.ledger import Told
@@ -14,6 +14,8 @@ from auditor.telling import addresses, meet, tell
 from auditor.telling.memory import Known, Memory
 from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, version
 from tests.telling.conftest import HOURLY, World, configured, team
+
+few = settings(deadline=None, derandomize=True, max_examples=60)
 
 
 def test_twenty_unchanged_nights_send_nothing(world, receiver):
@@ -312,6 +314,7 @@ HOW = {
 }
 
 
+@few
 @given(memory=st.builds(Memory, **HOW))
 def test_what_a_target_knows_is_read_as_it_was_written(memory):
     assert Memory.of(memory.text) == memory
