@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from auditor.logs import LONGEST, one_line, redacted
 from tests.test_docs import ROOT, rows, section
 
+few = settings(deadline=None, derandomize=True, max_examples=60)
+
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 EVENT = re.compile(r"[a-z]+\.[a-z]+")
 LIBRARY = "library"  # of lines that no code of ours wrote
@@ -146,7 +148,6 @@ def test_a_bug_in_a_thread_is_a_line_with_its_traceback():
     code = """
 import threading
 
-few = settings(deadline=None, derandomize=True, max_examples=60)
 thread = threading.Thread(target=lambda: 1 / 0, name="worker")
 thread.start()
 thread.join()

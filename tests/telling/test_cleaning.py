@@ -11,6 +11,7 @@ from tests.ledger.makers import version
 
 few = settings(deadline=None, derandomize=True, max_examples=60)
 
+
 HOSTILE = st.lists(
     st.sampled_from(
         [
