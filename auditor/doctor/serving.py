@@ -9,9 +9,9 @@ from sqlalchemy import make_url
 from auditor.config import Config
 from auditor.doctor.symptoms import Symptom, tried
 from auditor.errors import AuditorError, ConfigError
-from auditor.ledger.lead import lead
 from auditor.sources import Source
 from auditor.sources.mlflow import Mlflow
+from auditor.status.leading import is_led
 from auditor.telling import addresses
 from auditor.web.registering import PATH, webhooks
 from auditor.web.tokens import listed
@@ -42,14 +42,12 @@ def people(config: Config) -> Iterator[Symptom]:
 
 
 def _leader(config: Config) -> str:
-    """Whether a process leads; the lead is given back at once where nobody had it."""
+    """Whether a process leads."""
     where = make_url(config.ledger)
     file = Path(f"{where.database}.lead")
     if where.get_backend_name() == "sqlite" and not file.exists():
         return "never ran with this ledger; auditor serve runs it"
-    found = lead(config.ledger)
-    if found.take():
-        found.drop()
+    if not is_led(config.ledger):
         return "does not run now; auditor serve runs it"
     return f"runs, and {_door(config)}"
 
@@ -57,6 +55,8 @@ def _leader(config: Config) -> str:
 def _door(config: Config) -> str:
     """Whether it answers on this machine, which `--no-web` and other machines do not."""
     server = config.server
+    if server.port == 0:
+        return "answers at a port of its choice, which its first line names"
     host = server.host if server.host not in {"0.0.0.0", "::"} else "localhost"  # noqa: S104
     connection = http.client.HTTPConnection(host, server.port, timeout=SILENCE)
     try:

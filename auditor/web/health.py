@@ -8,6 +8,7 @@ from pydantic import Field
 from auditor.errors import LedgerError
 from auditor.status import watched
 from auditor.status.disks import disks
+from auditor.status.leading import is_led
 from auditor.web.answers import Answer
 from auditor.web.house import House
 
@@ -36,7 +37,7 @@ def router(house: House) -> APIRouter:
 
     @routes.get("/readyz", responses={503: {"model": Ready}})
     def ready(response: Response) -> Ready:
-        """Sources are looked at in time, the ledger answers, and there is room on the disks."""
+        """Sources are looked at in time, somebody leads, the ledger answers, disks have room."""
         reasons = tuple(_reasons(house))
         response.status_code = 503 if reasons else 200
         return Ready(ready=not reasons, reasons=reasons)
@@ -56,4 +57,13 @@ def _reasons(house: House) -> Iterator[str]:
                 why = f": {source.last_error}" if source.last_error else ""
                 since = f"{source.overdue_since:%Y-%m-%d %H:%M} UTC"
                 yield f"source {source.name} is overdue since {since}{why}"
+        yield from _unled(house)
     yield from (disk.sentence for disk in disks(house.config) if disk.is_short)
+
+
+def _unled(house: House) -> Iterator[str]:
+    try:
+        if not is_led(house.config.ledger):
+            yield "nobody leads: no source is looked at, nothing is delivered; the log says why"
+    except LedgerError as error:
+        yield str(error)

@@ -9,6 +9,7 @@ import requests
 
 from auditor.file_cache import RESERVE
 from auditor.ledger import Told
+from auditor.ledger.lead import lead
 from auditor.status.disks import Disk
 from tests.web.standing_house import NOW, house, served
 
@@ -16,7 +17,17 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def home(tmp_path):
+def leader(tmp_path):
+    """The lead of the house's ledger, which somebody has."""
+    found = lead(f"sqlite:///{tmp_path / 'auditor.db'}")
+    assert found.take()
+    yield found
+    found.drop()
+
+
+@pytest.fixture
+def home(tmp_path, leader):
+    assert leader.held()
     with house(tmp_path) as made:
         yield made
 
@@ -72,6 +83,17 @@ def test_a_paused_source_makes_nothing_unready(home, ask):
     for name in home.rhythms:
         home.ledger.pause(name, paused=True)
     home.clock.now = NOW + 100 * HOUR
+    assert ask("/readyz").status_code == 200
+
+
+def test_that_nobody_leads_is_a_reason_until_somebody_does(leader, ask):
+    leader.drop()
+    found = ask("/readyz")
+    assert found.status_code == 503
+    assert found.json()["reasons"] == [
+        "nobody leads: no source is looked at, nothing is delivered; the log says why"
+    ]
+    assert leader.take()  # asking has not kept it
     assert ask("/readyz").status_code == 200
 
 
