@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, flock
+from glob import escape
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -97,6 +99,8 @@ def write_parts(path: Path, parts: Iterable[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _temporary(path) as temporary:
             with temporary.open("xb") as file:
+                with suppress(OSError):  # a file system without locks
+                    flock(file, LOCK_EX)  # whoever finds it sees that it is being written
                 for part in parts:
                     file.write(part.encode())
                 file.flush()
@@ -108,12 +112,22 @@ def write_parts(path: Path, parts: Iterable[str]) -> None:
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """A name beside `path`, on the same file system; gone afterwards whatever happens."""
-    temporary = path.with_name(f".{path.name[:LONGEST]}.{token_hex(4)}.tmp")
+    prefix = f".{path.name[:LONGEST]}."
+    for left in path.parent.glob(f"{escape(prefix)}*.tmp"):
+        _remove_abandoned(left)
+    temporary = path.with_name(f"{prefix}{token_hex(4)}.tmp")
     try:
         yield temporary
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def _remove_abandoned(left: Path) -> None:
+    """Remove what a process left half-written that was killed; nobody holds its lock."""
+    with suppress(OSError), left.open("rb") as file:  # locked, or gone by now
+        flock(file, LOCK_EX | LOCK_NB)
+        left.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Reports as files."""
 
 import json
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,21 @@ def test_a_failed_write_leaves_the_old_report_and_no_part_of_a_new_one(tmp_path)
     with pytest.raises(SinkError):
         sink.write(made)
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_being_written_is_not(tmp_path):
+    sink = Files(tmp_path, ("json",))
+    (path,) = sink.paths(factory.passing())
+    path.parent.mkdir(parents=True)
+    left, held, other = (
+        path.with_name(f".{name}.tmp") for name in ("4.json.0a1b", "4.json.2c3d", "5.json.4e5f")
+    )
+    for file in (left, held, other):
+        file.write_text("{")
+    with held.open("rb") as writing:
+        flock(writing, LOCK_EX)
+        sink.write(factory.passing())
+    assert sorted(path.parent.iterdir()) == sorted([path, held, other])
 
 
 def test_an_unknown_format_is_refused_before_any_audit():
