@@ -7,7 +7,8 @@ from importlib import import_module
 FEW = 0.05  # of all that are allowed: from here on they are made slowly
 SLOWEST = 10.0  # seconds between two requests; whoever ends the program waits for one of these
 LONGEST = 10**9  # seconds; a header may hold any number
-API = "api"  # what the Hub calls requests to its API; those for files are "resolvers"
+API = "api"  # what the Hub calls requests to its API
+SHOWN = {API: "API", "resolvers": "file"}  # what people call them
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,13 @@ class Window:
     remaining: int
     seconds: int  # until it counts anew
     limit: int | None  # requests in a whole window, where it says
+
+    @property
+    def remark(self) -> str:
+        """What is left, for people."""
+        of = f" of {self.limit}" if self.limit else ""
+        kind = SHOWN.get(self.kind, self.kind)
+        return f"{self.remaining}{of} {kind} requests left, {self.seconds} s to go"
 
 
 @dataclass(slots=True)
@@ -46,12 +54,8 @@ class Quota:
 
     @property
     def remark(self) -> str:
-        """``499 of 500 api requests left, 295 s to go``; empty where the Hub says nothing."""
-        return "; ".join(
-            f"{left.remaining}{f' of {left.limit}' if left.limit else ''} {left.kind} requests "
-            f"left, {left.seconds} s to go"
-            for _, left in sorted(self.windows.items())
-        )
+        """``499 of 500 API requests left, 295 s to go``; empty where the Hub says nothing."""
+        return "; ".join(left.remark for _, left in sorted(self.windows.items()))
 
 
 def window(headers: Mapping[str, str]) -> Window | None:

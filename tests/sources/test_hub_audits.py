@@ -16,7 +16,8 @@ from safetensors.numpy import save
 from auditor import schema
 from auditor.cli import run
 from tests import hub_server
-from tests.hub_server import TOKEN, Content, Fault, Kind
+from tests.hub_server import TOKEN, Fault, Kind
+from tests.hub_store import Content
 from tests.models import weights
 
 ROOT = Path(__file__).parents[2]

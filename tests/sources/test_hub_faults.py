@@ -12,6 +12,7 @@ from auditor.records import SourceFile
 from auditor.weights.windows import LARGEST
 from tests import hub_server
 from tests.hub_server import Fault, Kind
+from tests.hub_store import Commit, Content
 
 WEIGHTS = bytes(range(256)) * 12_000
 REF = "hf://acme/tiny"
@@ -146,11 +147,11 @@ def test_one_wrong_bit_of_a_small_file_is_seen_too(server, hub):
 
 def test_a_file_longer_than_stated_is_not_read_to_its_end(server, hub):
     digest = "0" * 64
-    server.push("acme/tiny", {"model.safetensors": hub_server.Content(WEIGHTS, digest, "0" * 40)})
+    server.push("acme/tiny", {"model.safetensors": Content(WEIGHTS, digest, "0" * 40)})
     file = hub.files(hub.find(REF))[0]
     commit = server.repos["acme/tiny"].commits[-1]
-    longer = hub_server.Content(WEIGHTS * 2, digest, "0" * 40)
-    server.repos["acme/tiny"].commits[-1] = hub_server.Commit(
+    longer = Content(WEIGHTS * 2, digest, "0" * 40)
+    server.repos["acme/tiny"].commits[-1] = Commit(
         commit.sha, commit.date, {"model.safetensors": longer}
     )
     with pytest.raises(SourceError, match="longer than the Hub states"):
@@ -171,7 +172,7 @@ def test_a_server_that_ignores_ranges_is_not_read(server, hub, tmp_path):
     big = tmp_path / "big"
     with big.open("wb") as sparse:
         sparse.truncate(200 << 20)
-    server.push("acme/tiny", {"model.safetensors": hub_server.Content.of(big, "1" * 64)})
+    server.push("acme/tiny", {"model.safetensors": Content.of(big, "1" * 64)})
     file = hub.files(hub.find(REF))[0]
     server.faults = [Fault("cdn", Kind.WHOLE, times=9)]
     with pytest.raises(SourceError, match="ignores ranges"):
@@ -203,7 +204,7 @@ def test_a_redirect_that_leads_astray_is_not_followed(server, weights, location,
 
 
 def test_a_disk_without_room_is_told_before_anything_is_fetched(server, hub, tmp_path):
-    huge = hub_server.Content.of(_sparse(tmp_path / "huge", 1 << 43), "2" * 64)
+    huge = Content.of(_sparse(tmp_path / "huge", 1 << 43), "2" * 64)
     server.push("acme/tiny", {"model.safetensors": huge})
     file = hub.files(hub.find(REF))[0]
     before = len(server.asked)

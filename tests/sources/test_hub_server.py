@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from huggingface_hub import HfApi
@@ -19,6 +21,7 @@ from huggingface_hub.errors import (
 from auditor.hub_client import Hub
 from tests import hub_server
 from tests.hub_server import TOKEN, Fault, Kind
+from tests.hub_store import Content
 
 NAME = "acme/tiny"
 FILES = {"model.safetensors": bytes(range(256)) * 300, "config.json": b"{}", "a/b.bin": b"b"}
@@ -67,6 +70,77 @@ def test_the_real_client_lists_trees_and_refs(server, api):
     assert [(ref.name, ref.target_commit) for ref in refs.tags] == [("v1", newest)]
 
 
+def test_the_real_client_lists_models_page_by_page(server, api):
+    content = Content.of(b"weights")
+    for number in range(1005):
+        server.push(f"many/m{number}", {"model.safetensors": content})
+    before = len(server.asked)
+    listed = list(api.list_models(author="many", sort="last_modified", expand=["sha"]))
+    assert len(server.asked) - before == 2
+    newest_first = [f"many/m{number}" for number in reversed(range(1005))]
+    assert [info.id for info in listed] == newest_first
+    assert listed[0].sha == server.repos["many/m1004"].commits[-1].sha
+    some = api.list_models(author="many", sort="last_modified", limit=3)
+    assert [info.id for info in some] == newest_first[:3]
+
+
+def test_the_real_client_searches(server, api):
+    for number, name in enumerate(("a/bert", "b/bert-large", "c/gpt", "d/bert-private")):
+        server.push(name, {"model.safetensors": b"weights"})
+        server.repos[name].topics = ("nlp",) if number != 1 else ("nlp", "pytorch")
+        server.repos[name].downloads = number
+    server.repos["d/bert-private"].private = True
+
+    def found(**asked: Any) -> list[str]:
+        return [info.id for info in api.list_models(sort="downloads", **asked)]
+
+    assert found(search="BERT") == ["b/bert-large", "a/bert"]
+    assert found(filter="nlp") == ["c/gpt", "b/bert-large", "a/bert"]
+    assert found(filter=["nlp", "pytorch"]) == ["b/bert-large"]
+    with pytest.raises(HfHubHTTPError, match="Invalid option for expand"):
+        list(api.list_models(expand=["nonsense"]))
+
+
+def test_the_real_client_lists_all_commits_of_a_branch(server, api):
+    for number in range(120):
+        server.push(NAME, {**FILES, "README.md": b"%d" % number})
+    side = server.push(NAME, FILES, branch="side")
+    commits = api.list_repo_commits(NAME)
+    assert [one.commit_id for one in commits] == [
+        one.sha for one in reversed(server.repos[NAME].commits)
+    ]
+    assert api.list_repo_commits(NAME, revision="side")[0].commit_id == side.sha
+    branches = {ref.name: ref.target_commit for ref in api.list_repo_refs(NAME).branches}
+    assert branches == {"main": commits[0].commit_id, "side": side.sha}
+
+
+def test_the_real_client_asks_for_the_least_of_a_repository(server, api):
+    info = api.model_info(NAME, expand=["sha", "lastModified", "disabled"])
+    assert info.sha == server.repos[NAME].commits[-1].sha
+    assert info.last_modified == server.repos[NAME].commits[-1].date
+    assert info.siblings is None
+
+
+def test_the_real_client_reads_what_is_still_allowed(server, api):
+    server.allowed["api"] = 500
+    utils = import_module("huggingface_hub.utils")
+    answer = utils.get_session().get(f"{server.endpoint}/api/models/{NAME}")
+    left = utils.parse_ratelimit_headers(answer.headers)
+    assert left is not None
+    assert (left.resource_type, left.remaining) == ("api", 499)
+    assert (left.limit, left.window_seconds) == (500, 300)
+    server.allowed["api"] = 1
+    with pytest.raises(HfHubHTTPError, match="429"):
+        api.model_info(NAME)
+
+
+def test_the_real_client_finds_what_was_rewound_gone(server, api):
+    lost = server.push(NAME, FILES)
+    server.rewind(NAME)
+    with pytest.raises(RevisionNotFoundError):
+        api.model_info(NAME, revision=lost.sha)
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_the_real_client_downloads_the_bytes(server, tmp_path, file):
     asked = [sys.executable, "-c", DOWNLOAD, server.endpoint, str(tmp_path), NAME, file]
@@ -102,8 +176,10 @@ def test_the_real_client_understands_the_refusals(server, api):
 
 
 def test_the_real_client_follows_a_renaming(server, api):
-    server.renamed["old/name"] = NAME
-    assert api.model_info("old/name").id == NAME
+    server.rename(NAME, "acme/bigger")
+    assert api.model_info(NAME).id == "acme/bigger"
+    server.push(NAME, FILES)
+    assert api.model_info(NAME).id == NAME  # somebody else has the name now
 
 
 def test_the_real_client_does_not_see_a_wrong_bit(server, tmp_path):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[hub_server.Hub]:
 def watch(server: hub_server.Hub, tmp_path: Path) -> Iterator[Watch]:
     with ExitStack() as stack:
 
-        def start(**settings: object) -> Watched:
+        def start(**settings: Any) -> Watched:
             return stack.enter_context(watched(server, tmp_path, **settings))
 
         yield start
@@ -549,7 +550,7 @@ def test_requests_that_are_left_are_told(server, watch):
     server.push(NAME, files(0))
     hub = watch(repos=[NAME])
     hub.look()
-    assert hub.state.remarks == {"rate limit": "497 of 500 api requests left, 295 s to go"}
+    assert hub.state.remarks == {"rate limit": "497 of 500 API requests left, 295 s to go"}
 
 
 def test_when_no_more_requests_are_allowed_it_is_said_until_when(server, watch):
