@@ -18,6 +18,8 @@ from itertools import islice
 from socket import socket
 from typing import Any, BinaryIO, TypeVar
 
+import numpy as np
+
 from auditor.errors import AuditorError
 from auditor.records import Measured, Module, Reading
 from auditor.wall import limits, messages, sending
@@ -28,7 +30,10 @@ BEAT = 10.0  # seconds between signs of life
 MOST = 2**32 - 1  # bytes of a message of the parent, who is believed
 LINGER = 60.0  # seconds the parent has to read the end of the job; then it ends the process
 BUFFER = 1 << 14  # bytes asked for where fewer are read: as many as a first window has
-FIGURES = ("matplotlib", "matplotlib.pyplot")
+NEEDLESS = (
+    *("matplotlib", "matplotlib.pyplot"),  # `powerlaw` draws with it: it wants a folder to write to
+    "numpy.f2py",  # a compiler, which scipy has imported with all of numpy: 80 ms of 650
+)
 
 T = TypeVar("T")
 
@@ -40,8 +45,9 @@ def main() -> None:
     faulthandler.enable()
     parent_end = Parent(Channel(socket(fileno=number), MOST, MOST, takes_descriptors=True))
     threading.Thread(target=parent_end.watch, name="watch", daemon=True).start()
-    for name in FIGURES:  # `powerlaw` imports it to draw, which takes a folder it may write to
+    for name in NEEDLESS:
         sys.modules[name] = types.ModuleType(name)
+    vars(np)["f2py"] = sys.modules["numpy.f2py"]
     try:
         _do(parent_end)
         threading.Event().wait(LINGER)  # an answer to another thread must not meet a closed end

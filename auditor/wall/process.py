@@ -39,7 +39,7 @@ OPENING = 50e6  # bytes a second that files are read and hashed at, ten times sl
 SAID = 4096  # bytes of its last words
 LOOK = 5.0  # seconds between looks at the memory it takes
 PROGRAM_TAKES = 6 << 30  # bytes resident besides `limits.memory`: a GPU's driver takes 4 GiB
-PROGRAM_COUNTS = 256 << 20  # bytes of it that count where several are at work: 0.2 GiB was measured
+PROGRAM_COUNTS = 256 << 20  # bytes of it that count where several are at work: 0.1 GiB, and BLAS's
 
 
 @dataclass(slots=True)
