@@ -51,9 +51,11 @@ class Asked:
 @contextmanager
 def house(at: Path, *sources: Source, clock: Clock | None = None, **server: Any) -> Iterator[House]:
     """On a new ledger below `at`; `server` are settings of that section."""
-    ledger = Ledger.open(f"sqlite:///{at / 'auditor.db'}")
+    url = f"sqlite:///{at / 'auditor.db'}"
+    ledger = Ledger.open(url)
     nudged = threading.Event()
     config = Config(
+        ledger=url,
         sources=(Plugin("folder", {"root": str(at)}),),
         server=Server(**{"port": 0, **server}),
         reports=at / "reports",

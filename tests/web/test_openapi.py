@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from auditor.ledger import Told
+from auditor.ledger.lead import lead
 from auditor.records import Verdict
 from tests.ledger.makers import DAY, START, audited, version, versions
 from tests.web.houses import Asked, house, models, served
@@ -38,8 +39,11 @@ def full(tmp_path_factory) -> Iterator[Asked]:
         document = audited(version(2), verdict=Verdict.BLOCK)
         found.ledger.save(version(2), document, sinks=["files"], at=START)
         found.ledger.claim(START, lease=DAY, owner="me")
+        leader = lead(found.config.ledger)  # as in a service that is ready
+        assert leader.take()
         with served(found) as running:
             yield running
+        leader.drop()
 
 
 def test_every_route_says_what_it_answers(full):
