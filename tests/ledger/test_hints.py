@@ -12,7 +12,7 @@ AT_ONCE = 8
 def test_the_same_hint_many_times_at_once_is_kept_once(ledger):
     begin = threading.Barrier(AT_ONCE)
 
-    def add(number: int) -> bool:
+    def add(number):
         begin.wait()
         return ledger.hint(replace(HINT, id=f"{HINT.id}-{number}"))
 
