@@ -1,19 +1,30 @@
 """Audit what was there before a model was watched, with an estimate first."""
 
 from collections.abc import Sequence
+from enum import Enum
 
 from auditor.errors import SourceError, UsageError
-from auditor.pipeline import App, Outcome, once, sweep
+from auditor.pipeline import App, Outcome, look, once
 from auditor.records import ModelVersion
 from auditor.weights import wanted as wanted_files
 
 ASKED = 50  # versions whose files are listed for the estimate; the rest is taken to be alike
 
 
+class Mode(Enum):
+    """How far a backfill goes."""
+
+    ESTIMATE = "estimate"  # what it would take, and nothing is changed
+    QUEUE = "queue"  # the versions wait; whoever audits next audits them
+    AUDIT = "audit"  # and they are audited here and now
+
+
 def backfill(
-    app: App, source: str, model: str | None, versions: int | None, *, dry_run: bool
+    app: App, source: str, model: str | None, versions: int | None, mode: Mode
 ) -> tuple[str, Outcome | None]:
     """Let older versions wait for an audit, and audit them; what it takes, and what came out.
+
+    They are audited when nothing more urgent waits, and nobody is told of them.
 
     Parameters
     ----------
@@ -23,8 +34,8 @@ def backfill(
         Only this model; None: all of the source.
     versions
         How many of the newest ones not audited yet, of each model; None: all.
-    dry_run
-        Only estimate.
+    mode
+        How far to go.
 
     Raises
     ------
@@ -35,17 +46,13 @@ def backfill(
     """
     if source not in app.sources:
         raise UsageError(f"no source {source}; there are: {', '.join(sorted(app.sources))}")
-    found = Outcome()
-    sweep(app, found)
-    if source in found.unreachable:
-        raise SourceError(found.unreachable[source])
+    look(app, source)
     _must_have(app, source, model)
     wanted = app.ledger.older(source, model, versions)
     estimate = _estimate(wanted, app, source)
-    if dry_run or not wanted:
-        return estimate, None
-    app.ledger.backfill(source, model, versions)
-    return estimate, once(app)
+    if mode is not Mode.ESTIMATE:
+        app.ledger.backfill(source, model, versions)
+    return estimate, once(app) if mode is Mode.AUDIT and wanted else None
 
 
 def _must_have(app: App, source: str, model: str | None) -> None:
@@ -58,14 +65,20 @@ def _must_have(app: App, source: str, model: str | None) -> None:
 
 
 def _estimate(wanted: Sequence[ModelVersion], app: App, source: str) -> str:
-    """How many versions, and about how many bytes they have; nothing is fetched for it."""
+    """How many versions, their bytes and the time they take, about; nothing is fetched for it."""
     if not wanted:
         return f"{source}: no older versions to audit"
     models = len({version.id.model for version in wanted})
     sizes = [_bytes(version, app, source) for version in wanted[:ASKED]]
     known = [size for size in sizes if size is not None]
     about = round(sum(known) / len(known) * len(wanted)) if known else 0
-    return f"{source}: {len(wanted)} older versions of {models} models, about {about:,} bytes"
+    text = f"{source}: {len(wanted)} older versions of {models} models, about {about:,} bytes"
+    pace = app.ledger.pace()
+    if pace is None or not about:
+        return text
+    minutes = about * pace / app.audits / 60
+    spent = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
+    return f"{text} and {spent} at the pace of the latest audits"
 
 
 def _bytes(version: ModelVersion, app: App, source: str) -> int | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import pytest
 
 from auditor.app import assemble
 from auditor.audit import measure
-from auditor.backfilling import backfill
+from auditor.backfilling import Mode, backfill
 from auditor.config import load
 from auditor.errors import LedgerError, SinkError, UnreachableError, UsageError
 from auditor.ledger import Told
@@ -193,14 +194,30 @@ def test_history_says_how_far_back_a_new_model_is_audited_and_backfill_goes_furt
     sources = "[{kind: folder, root: models, history: 1, settle: 0}]"
     assert list(verdicts(run(root, sources=sources))) == ["4"]
     with assemble(load(models.config(root, sources=sources)), execute=here) as app:
-        estimate, nothing = backfill(app, "folder", None, 2, dry_run=True)
-        _, outcome = backfill(app, "folder", None, 2, dry_run=False)
+        estimate, nothing = backfill(app, "folder", None, 2, Mode.ESTIMATE)
+        _, outcome = backfill(app, "folder", None, 2, Mode.AUDIT)
         with pytest.raises(UsageError, match="no source hub; there are: folder"):
-            backfill(app, "hub", None, None, dry_run=True)
-    assert estimate.startswith("folder: 2 older versions of 1 models, about ")
+            backfill(app, "hub", None, None, Mode.ESTIMATE)
+    assert re.fullmatch(
+        r"folder: 2 older versions of 1 models, about [\d,]+ bytes and \d+ minutes "
+        "at the pace of the latest audits",
+        estimate,
+    )
     assert nothing is None
     assert outcome is not None
     assert list(verdicts(outcome)) == ["2", "3"]
+
+
+def test_a_backfill_may_be_left_to_whoever_audits_next(root):
+    for number in (1, 2, 3):
+        write(root / f"models/net/{number}", weights(number), day=number)
+    sources = "[{kind: folder, root: models, history: none, settle: 0}]"
+    with assemble(load(models.config(root, sources=sources)), execute=here) as app:
+        estimate, outcome = backfill(app, "folder", None, None, Mode.QUEUE)
+        assert estimate.endswith("bytes")  # nothing was audited yet: nobody knows the pace
+        assert outcome is None
+        assert app.ledger.states()["pending"] == 3
+        assert list(verdicts(once(app))) == ["1", "2", "3"]
 
 
 class Flaky:

@@ -21,10 +21,15 @@ Examples:
   */15 * * * * auditor once --config /etc/auditor/config.yaml   (in a crontab)
 """
 BACKFILL = """
+They are audited when nothing more urgent waits, and nobody is told of them. Where a service is
+at work on the ledger they are left to it.
+
 \b
 Examples:
   auditor backfill mlflow --versions 5
   auditor backfill mlflow --model digits --versions all
+  auditor backfill mlflow --versions all --dry-run
+  auditor backfill mlflow --versions all --queue
 """
 
 
@@ -60,21 +65,30 @@ def backfill(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how many there are; audit nothing.")
     ] = False,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Let them wait for whoever audits next.")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
     """Audit versions older than the configured history, oldest first."""
     from auditor.app import assemble
+    from auditor.backfilling import Mode
     from auditor.backfilling import backfill as run
     from auditor.plugins.settings import history
+    from auditor.steering import is_served
 
     settings = required(config)
     try:
         count = history(versions)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--versions") from error
+    queued = not dry_run and (queue or is_served(settings))
+    mode = Mode.ESTIMATE if dry_run else Mode.QUEUE if queued else Mode.AUDIT
     with progress("looking at the sources") as show, assemble(settings, show) as app:
-        estimate, outcome = run(app, source, model, count, dry_run=dry_run)
+        estimate, outcome = run(app, source, model, count, mode)
     out(estimate)
+    if queued:
+        out("they wait for auditor serve, or the next auditor once")
     if outcome:
         _tell(outcome)
         raise typer.Exit(outcome.exit_code)

@@ -18,6 +18,8 @@ from auditor.ledger.models import (
 )
 from auditor.records import ModelVersion
 
+LATEST = 20  # audits that tell how long the next ones take
+
 
 def next_due(session: Session, at: datetime) -> datetime | None:
     """When the first pause of a waiting version, or lease of one in work, ends after `at`."""
@@ -64,6 +66,18 @@ def take_next(session: Session, sink: str, at: datetime, lease: timedelta) -> De
     row, document_id = found
     row.next_at = at + lease
     return Delivery(row.id, document_id, row.sink, row.attempts)
+
+
+def pace(session: Session) -> float | None:
+    """Seconds that a byte of weights took in the latest audits that measured anything."""
+    query = select(AuditRow.document).order_by(AuditRow.id.desc()).limit(LATEST)
+    seconds, size = 0.0, 0
+    for document in session.scalars(query):
+        spent = document["timing"]["seconds"]
+        if spent > 0:
+            seconds += spent
+            size += sum(file["size"] for file in document["weights"]["files"])
+    return seconds / size if size else None
 
 
 def hand_over(session: Session, at: datetime) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
-from auditor.app import assemble
+from auditor.app import assemble, reclaim
 from auditor.config import Config
 from auditor.ledger.lead import lead
 from auditor.pipeline import App, Crew
@@ -20,7 +20,8 @@ from auditor.telling import addresses, meet, tell
 from auditor.wall.jobs import Execute
 from auditor.web import House, create, listening
 
-TELL = 30.0  # seconds
+RECLAIM = 30.0  # seconds; what another machine's process held is free when its lease ends
+TELL = 30.0
 TIDY = 600.0
 FORGET = 86_400.0
 
@@ -63,6 +64,7 @@ def serve(
         meet(app.ledger, targets, app.rhythms, app.clock())
         crew = Crew(app)
         chores = (
+            Chore("reclaim", RECLAIM, lambda: reclaim(app.ledger)),
             Chore("tidy", TIDY, app.tidy),
             Chore("tell", TELL, lambda: tell(app.ledger, targets, app.rhythms, app.clock())),
             *_forgetting(config, app),

@@ -36,6 +36,11 @@ class Serving(Door):
         with self._write() as session:
             return serving.take_next(session, sink, at, lease)
 
+    def pace(self) -> float | None:
+        """Seconds that a byte of weights took in the latest audits; None: there are none."""
+        with self._read() as session:
+            return serving.pace(session)
+
     def hand_over(self, at: datetime) -> None:
         """Somebody else delivers from now on: what was on its way and did not fail is due."""
         with self._write() as session:
