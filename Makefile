@@ -55,6 +55,7 @@ bench: $(REFERENCE_READY) ## speed and memory beside what they must reach, in ab
 	$(VENV)/bin/python benchmarks/memory.py
 	$(VENV)/bin/python benchmarks/large.py
 	$(VENV)/bin/python benchmarks/reading.py
+	$(VENV)/bin/python benchmarks/polling.py
 
 clean: ## forget the environment and everything made here
 	rm -rf $(VENV) $(REFERENCE) .auditor demo-output auditor.db

@@ -68,7 +68,8 @@ def test_who_may_read_can_watch(server, tmp_path):
     source = Mlflow(of(server, READER), cache=tmp_path)
     (seen,) = told.seen(source)
     (file,) = source.files(seen.version)
-    assert file.open().read() == b"weights"
+    with file.open() as handle:
+        assert handle.read() == b"weights"
 
 
 def test_who_may_only_read_is_told_what_writing_needs(server, version):
