@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from auditor.records import Change, Seen, Trouble
+
 Epoch = Annotated[float, Field(allow_inf_nan=False)]  # seconds since 1970
 
 
@@ -19,18 +21,28 @@ class Cursor(BaseModel):
     heads: dict[str, str] = {}  # repository@branch -> where it stood, unless what is known says it
     unfit: dict[str, str] = {}  # repository@branch -> a commit that is no version to be audited
     again: dict[str, Epoch] = {}  # repositories to be looked at next time -> since when
+    troubled: set[str] = set()  # names of which something is said to be wrong
 
     @property
     def text(self) -> str:
         """The whole of it."""
         return self.model_dump_json()
 
+    def tell(self, change: Change) -> None:
+        """Keep which troubles are told, so that none is left of what nobody looks at."""
+        if isinstance(change, Trouble) and change.reason:
+            self.troubled.add(change.model)
+        elif isinstance(change, Trouble):
+            self.troubled.discard(change.model)
+        elif isinstance(change, Seen):
+            self.troubled.discard(change.version.id.model)
+
 
 def read(text: str | None, settings: object) -> Cursor:
-    """The cursor that a text holds, else a new one: what was written for other settings is none."""
+    """The cursor that a text holds; of one written for other settings only what was told."""
     mark = sha256(repr(settings).encode()).hexdigest()[:16]
     try:
         found = Cursor.model_validate_json(text or "")
     except ValidationError:
         return Cursor(settings=mark)
-    return found if found.settings == mark else Cursor(settings=mark)
+    return found if found.settings == mark else Cursor(settings=mark, troubled=found.troubled)

@@ -50,9 +50,7 @@ class Look:
             if repo not in self._seen:
                 yield from self._stepping(repo, self._asked(repo))
         if self.is_full:
-            for repo in sorted(self.now.noted.known.models()):
-                if repo not in self._seen and self.now.watch.covers(repo):
-                    yield from self._stepping(repo, self._asked(repo))
+            yield from self._missing()
             self.now.cursor.reconciled = self.now.at
         if self._failed and not self._served:
             raise Unanswered(self._failed[-1])
@@ -71,6 +69,15 @@ class Look:
         """
         if self.now.watch.covers(repo) or repo in self.now.noted.known.models():
             yield from self._asked(repo)
+
+    def _missing(self) -> Iterator[Change]:
+        """What is known, or was told of, and was met nowhere."""
+        told = self.now.cursor.troubled
+        for repo in sorted({*self.now.noted.known.models(), *told} - self._seen):
+            if self.now.watch.covers(repo):
+                yield from self._stepping(repo, self._asked(repo))
+            elif repo in told:  # nobody looks at it any more
+                yield from self._stepping(repo, iter([Trouble(repo, "")]))
 
     def _listed(self, newest: dict[str, float]) -> Iterator[Entry]:
         """What authors have, as far as it changed, and what searches find; each once, by name."""
@@ -115,8 +122,8 @@ class Look:
             self.now.cursor.again.pop(repo, None)
             versions = noted.versions(noted.current(repo))
             yield from noted.gone(versions, str(error))
-            if not versions:
-                yield Trouble(repo, str(error))
+            if repo in self.now.cursor.troubled or not versions:
+                yield Trouble(repo, str(error) if repo in self.now.watch.repos else "")
             return
         self._served = True
         yield from self._led_away(repo, entry)
@@ -137,11 +144,14 @@ class Look:
         elif repo not in watch.repos and not watch.covers(entry.id):
             reason = f"{repo} is {entry.id} now, which nothing watches; name it in `repos`"
             yield Trouble(entry.id, reason)
+        if repo in self.now.cursor.troubled and not strangers:
+            yield Trouble(repo, "")
 
     def _stepping(self, repo: str, changes: Iterator[Change]) -> Iterator[Change]:
         """The changes of one repository, and now and then how far the look has come."""
         for change in self._apart(repo, changes):
             self._told += 1
+            self.now.cursor.tell(change)
             yield change
         self._seen.add(repo)
         if self._told >= STEP:

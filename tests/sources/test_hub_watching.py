@@ -414,6 +414,53 @@ def test_a_commit_that_is_no_version_is_told_once_and_asked_for_once(server, wat
     assert not hub.troubles
 
 
+@pytest.mark.parametrize(
+    "mend",
+    [
+        lambda server: server.repos.pop("acme/bad"),
+        lambda server: server.rename("acme/bad", "other/bad"),
+        lambda server: setattr(server.repos["acme/bad"], "private", True),
+    ],
+    ids=["deleted", "renamed", "hidden"],
+)
+def test_a_trouble_ends_with_what_it_is_about(server, watch, mend):
+    server.push(NAME, files(0))
+    server.push("acme/bad", {"README.md": b"soon"})
+    hub = watch(authors=["acme"])
+    hub.look()
+    assert list(hub.troubles) == ["acme/bad"]
+    mend(server)
+    hub.reconcile()
+    assert "acme/bad" not in hub.troubles
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"authors": ["acme"]}, {"authors": ["acme"], "exclude": ["*/bad"]}),
+        ({"repos": [NAME, "acme/bad"]}, {"repos": [NAME]}),
+        ({"repos": [NAME, "acme/none"]}, {"repos": [NAME]}),
+        ({"searches": [{}]}, {"authors": ["acme"], "max_size": "1GB"}),
+    ],
+)
+def test_a_trouble_ends_when_nobody_looks_any_more_or_it_is_allowed(server, watch, before, after):
+    server.push(NAME, files(0))
+    server.push("acme/bad", {"model.safetensors": b"w" * 2000})
+    hub = watch(max_size="1kB", **before)
+    hub.look()
+    assert len(hub.troubles) == 1
+    other = watch(**{"max_size": "1kB", **after})
+    other.look()
+    assert not other.troubles
+
+
+@pytest.mark.usefixtures("server")
+def test_a_hint_of_what_was_never_there_leaves_no_trouble(watch):
+    hub = watch(authors=["acme"])
+    told = list(hub.app.sources["hub"].look("acme/none", hub.app.ledger.known("hub")))
+    assert told == [Trouble("acme/none", "")]
+
+
 def test_copies_of_the_weights_do_not_count_for_the_largest_size(server, watch):
     both = {"model.safetensors": b"w" * 900, "pytorch_model.bin": b"w" * 900}
     commit = server.push(NAME, both)
@@ -517,8 +564,6 @@ def test_a_hint_is_followed_where_the_model_is_watched(server, watch):
     before = len(server.asked)
     assert list(source.look("other/one", known)) == []
     assert len(server.asked) == before
-    [trouble] = source.look("acme/none", known)
-    assert isinstance(trouble, Trouble)
 
 
 def test_a_hint_of_what_is_being_pushed_to_stays(server, watch):
