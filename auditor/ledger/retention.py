@@ -58,7 +58,8 @@ def forget_messages(session: Session, before: datetime) -> Forgotten:
     delivered = (
         (DeliveryRow.state == DeliveryState.DELIVERED) & (DeliveryRow.delivered_at < before)
     ) | ((DeliveryRow.state == DeliveryState.SUPERSEDED) & (DeliveryRow.next_at < before))
-    sent = (NoticeRow.state != DeliveryState.PENDING) & (NoticeRow.created_at < before)
+    ended = (DeliveryState.DELIVERED, DeliveryState.ABANDONED)
+    sent = NoticeRow.state.in_(ended) & (NoticeRow.created_at < before)
     return Forgotten(
         deliveries=_delete(session, DeliveryRow.id, delivered),
         hints=_delete(session, HintRow.id, HintRow.done_at < before),
