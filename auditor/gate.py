@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from requests.auth import AuthBase
 
 from auditor.errors import UsageError
+from auditor.mlflow_client import redact
 
 ANSWER = 90.0  # seconds for one answer: the service may ask a slow registry meanwhile
 CONNECT = 5.0
@@ -49,6 +50,11 @@ class Service:
 
     url: str
     token: str | None = field(default=None, repr=False)
+
+    @property
+    def place(self) -> str:
+        """The address as it may be shown: without user and password, or a slash at its end."""
+        return redact(self.url).rstrip("/")
 
     def standing(self, **which: str | int) -> Standing:
         """Where a version stands: by ``ref=`` or ``number=``.
@@ -89,14 +95,14 @@ class Service:
                 **content,
             )
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise _PassingError(f"nothing answers at {self.url}") from error
+            raise _PassingError(f"nothing answers at {self.place}") from error
         except (requests.RequestException, ValueError) as error:
-            raise UsageError(f"{self.url} cannot be asked: {error}") from error
+            raise UsageError(f"{self.place} cannot be asked: {redact(str(error))}") from error
         if answer.status_code in PASSING:
             raise _PassingError(_said(answer))
         if (answer.ok and not answer.is_redirect) or answer.status_code in also:
             return answer
-        raise UsageError(f"the service at {self.url} says: {_said(answer)}")
+        raise UsageError(f"the service at {self.place} says: {_said(answer)}")
 
     def _read(self, answer: requests.Response) -> Standing:
         try:
@@ -104,7 +110,7 @@ class Service:
             return Standing.model_validate({**given, "given": given})
         except (ValueError, TypeError, ValidationError) as error:
             raise UsageError(
-                f"what answers at {self.url} is no auditor serve, or another version of it"
+                f"what answers at {self.place} is no auditor serve, or another version of it"
             ) from error
 
 

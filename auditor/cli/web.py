@@ -129,7 +129,7 @@ def gate(
     else:
         name = f"{found.model} {found.version}"
         out(printable(f"{verdict} {name}: {found.reason}", 1000))
-        out(f"  {printable(service.url.rstrip('/') + (found.report or ''), 1000)}")
+        out(f"  {printable(service.place + (found.report or ''), 1000)}")
     raise typer.Exit(exit_code(verdict, fail_on))
 
 

@@ -70,6 +70,7 @@ def _settings(app: FastAPI, patience: float) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # whoever can connect could fill the log with warnings
         access_log=False,  # names of models are in its lines, and nobody asked for them
         server_header=False,
         proxy_headers=False,  # nothing here depends on who the client says it is

@@ -299,12 +299,15 @@ def test_passwords_of_a_netrc_do_not_take_the_tokens_place(tmp_path, monkeypatch
         ("ftp://127.0.0.1", "cannot be asked"),
         ("http://", "cannot be asked"),
         ("http://[::1", "cannot be asked"),
+        ("http://user:secret@127.0.0.1:9/", "nothing answers at http://127.0.0.1:9;"),
+        ("http://user:secret@:9", "cannot be asked"),
     ],
 )
 def test_an_address_where_nothing_answers_is_a_line_and_2(capsys, url, said):
     assert run(["gate", "models:/net/1", "--server", url]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert said in line
+    assert "secret" not in line
 
 
 def test_hostile_words_of_a_server_are_shown_as_text(capsys):
