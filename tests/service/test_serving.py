@@ -2,12 +2,13 @@
 
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -69,25 +70,23 @@ def test_an_audit_in_work_is_given_back_and_continued_by_the_next(root):
 
 @pytest.mark.wide
 @pytest.mark.parametrize("signals", [1, 2])
-def test_a_sink_that_hangs_keeps_nobody_from_ending(root, signals):
-    write(root / "models/net/1", weights(), day=1)
-    with silent() as port:
-        models.config(
-            root, sources=FOLDER, sinks=f"[{{kind: mlflow, uri: 'http://127.0.0.1:{port[0]}'}}]"
-        )
+def test_what_hangs_keeps_nobody_from_ending(root, signals):
+    """A registry that says nothing, and a ledger that somebody else has locked."""
+    with silent() as (port, asked):
+        models.config(root, sources=f"[{{kind: mlflow, uri: 'http://127.0.0.1:{port}'}}]")
         with serving(root) as daemon:
-            daemon.until(port[1].is_set, "begin a delivery")
-            daemon.process.send_signal(signal.SIGTERM)
-            if signals == 2:
-                daemon.until(lambda: "leader.lost" not in daemon.said, "be told")
-                wait_for_default(daemon)
+            daemon.until(asked.is_set, "look")
+            with closing(sqlite3.connect(root / "auditor.db", isolation_level=None)) as locked:
+                locked.execute("BEGIN IMMEDIATE")
                 daemon.process.send_signal(signal.SIGTERM)
-            code = daemon.process.wait(HALF_A_MINUTE)
+                if signals == 2:
+                    wait_until_taken(daemon)
+                    daemon.process.send_signal(signal.SIGTERM)
+                code = daemon.process.wait(HALF_A_MINUTE)
     assert code == (0 if signals == 1 else -signal.SIGTERM), daemon.said
-    assert states(root) == {"done": 1}
 
 
-def wait_for_default(daemon: Daemon) -> None:
+def wait_until_taken(daemon: Daemon) -> None:
     """Until the process has taken the first signal: the next one is no more caught."""
     status = Path(f"/proc/{daemon.process.pid}/status")
 
