@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from auditor.errors import LedgerError
@@ -45,3 +46,6 @@ class Door:
             shown, said = engines.shown(self.engine.url), engines.first_line(error)
             sentence = f"ledger {shown} cannot be used now: {said}; nothing was changed"
             raise LedgerError(sentence) from error
+        except PoolTimeoutError as error:
+            sentence = f"ledger {engines.shown(self.engine.url)} is asked by too many at once"
+            raise LedgerError(f"{sentence}; nothing was changed") from error

@@ -131,7 +131,7 @@ def _sqlite(where: URL) -> Engine:
     options: dict[str, Any] = {"connect_args": SQLITE | {"timeout": BUSY_SECONDS}}
     if not is_file:  # it lives as long as its one connection
         options |= {"pool_size": 1, "max_overflow": 0}
-    engine = create_engine(where, poolclass=QueuePool, **options, **JSON)
+    engine = create_engine(where, poolclass=QueuePool, pool_timeout=BUSY_SECONDS, **options, **JSON)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     if is_file:
@@ -190,7 +190,9 @@ def _begin_sqlite(connection: Connection) -> None:
 def _postgres(where: URL) -> Engine:
     wanted = {name: value for name, value in KEEPALIVE.items() if name not in where.query}
     try:
-        engine = create_engine(where, pool_pre_ping=True, connect_args=wanted, **JSON)
+        engine = create_engine(
+            where, pool_pre_ping=True, pool_timeout=BUSY_SECONDS, connect_args=wanted, **JSON
+        )
     except ImportError as error:
         raise ConfigError(
             f"ledger {shown(where)} needs psycopg; install it: pip install 'auditor[postgres]'"

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from auditor.errors import ConfigError, LedgerError
 from auditor.ledger import Ledger, engines
@@ -66,6 +67,16 @@ def test_file_that_nobody_may_read_now_is_said(file, file_url):
     ):
         Ledger.open(file_url)
     Ledger.open(file_url).close()
+
+
+def test_ledger_that_too_many_ask_at_once_is_said(monkeypatch):
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.1)
+    with closing(Ledger.open("sqlite://")) as ledger:  # which has one connection
+        with ledger._read() as session:
+            session.execute(text("SELECT 1"))
+            with pytest.raises(LedgerError, match="is asked by too many at once"):
+                ledger.states()
+        assert waiting(ledger) == 0
 
 
 @pytest.mark.wide

@@ -214,9 +214,9 @@ def test_file_is_set_up_to_survive(file_url):
 
 def test_foreign_keys_are_checked(ledger):
     orphan = text(
-        "INSERT INTO claims (version_id, state, priority, attempts, lost)"
-        " VALUES (99, 'pending', 1, 0, 0)"
+        'INSERT INTO decisions (version_id, accepted, "by", reason, at)'
+        " VALUES (99, TRUE, 'ann', '', CURRENT_TIMESTAMP)"
     )
     writing = ledger.engine.execution_options(writes=True)
-    with pytest.raises(IntegrityError), writing.begin() as connection:
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"), writing.begin() as connection:
         connection.execute(orphan)
