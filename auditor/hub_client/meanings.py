@@ -66,7 +66,7 @@ def _refusal(status: int, code: str, said: str, subject: str, endpoint: str) -> 
             code == "GatedRepo",
             RefusedError,
             f"{subject} is gated; accept its conditions on its page at {endpoint}, "
-            "and set HF_TOKEN to a token of that account",
+            "and set HF_TOKEN, or `token` of the source, to a token of that account",
         ),
         (said == DISABLED, RefusedError, f"{subject} was disabled by {endpoint}"),
         (

@@ -33,8 +33,8 @@ def hub(server: hub_server.Hub, tmp_path: Path) -> Iterator[Watched]:
         yield made
 
 
-def push(server: hub_server.Hub, seed: int, readme: bytes = b"", rank: int | None = None) -> str:
-    tensors = weights(seed, **({"fc2.weight": models.collapsed()} if rank == 1 else {}))
+def push(server: hub_server.Hub, seed: int, readme: bytes = b"", *, collapsed: bool = False) -> str:
+    tensors = weights(seed, **({"fc2.weight": models.collapsed()} if collapsed else {}))
     content = {"model.safetensors": save(tensors), "config.json": CONFIG}
     return server.push(NAME, {**content, "README.md": readme}).sha
 
@@ -53,7 +53,7 @@ def distances(document: Any) -> dict[str, float]:
 
 
 def test_commits_are_audited_oldest_first_against_the_weights_before(server, hub):
-    first, second, third = push(server, 0), push(server, 7), push(server, 1, rank=1)
+    first, second, third = push(server, 0), push(server, 7), push(server, 1, collapsed=True)
     outcome = once(hub.app)
     assert verdicts(outcome) == {first: "PASS", second: "PASS", third: "BLOCK"}
     comparison = outcome.audited[1]["comparison"]
