@@ -94,7 +94,6 @@ def _answering(config: Config, app: App, crew: Crew) -> Iterator[str]:
         clock=app.clock,
         nudge=crew.bell.ring,
         begun=app.clock(),
-        running=crew.running,
     )
     with listening(create(house), config.server) as address:
         yield address

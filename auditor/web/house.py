@@ -1,7 +1,7 @@
 """What a route may use."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from auditor.config import Config
@@ -21,4 +21,3 @@ class House:
     clock: Callable[[], datetime]
     nudge: Callable[[], object]  # there is something to do: do not wait for the next tick
     begun: datetime | None = None  # since when the service runs
-    running: Mapping[str, datetime] = field(default_factory=dict)  # version id -> at work since
