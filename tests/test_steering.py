@@ -117,3 +117,18 @@ def test_a_backfill_is_left_to_a_service_that_runs(root, ledger, capsys):
         "they wait for auditor serve, or the next auditor once"
     ]
     assert [one.priority for one in ledger.queue(5)] == [Priority.BACKFILL]
+
+
+def test_once_leaves_looking_to_a_service_that_runs_and_audits_what_waits(root, ledger, capsys):
+    write(root / "models/net/1", weights(), day=1)
+    service = lead(ledger.engine.url.render_as_string())
+    assert service.take()
+    assert run(["once"]) == 0
+    printed = capsys.readouterr()
+    assert "another process looks at the sources, and was asked to" in printed.err
+    assert [state.asked_at is not None for state in ledger.sources()] == [True]
+    assert sum(ledger.states().values()) == 0
+    service.drop()
+    assert run(["once"]) == 0
+    assert ledger.states()["done"] == 1
+    assert lead(ledger.engine.url.render_as_string()).take()  # once has given it back

@@ -42,16 +42,21 @@ def register(app: typer.Typer) -> None:
 def once(*, config: ConfigFile = None) -> None:
     """Look at every source once, audit what is new, deliver, tell people, exit."""
     from auditor.app import assemble
+    from auditor.ledger.lead import is_shared, lead
     from auditor.pipeline import once as run
     from auditor.telling import addresses, meet, tell
 
     settings = required(config)
     targets = addresses(settings)
+    leading = lead(settings.ledger) if is_shared(settings.ledger) else None
     with progress("looking at the sources") as show, assemble(settings, show) as app:
         meet(app.ledger, targets, app.rhythms, app.clock())
-        outcome = run(app)
+        outcome = run(app, leading)
         tell(app.ledger, targets, app.rhythms, app.clock())
     _tell(outcome)
+    if outcome.left:
+        busy = "another process looks at the sources, and was asked to; what waited was audited"
+        typer.echo(f"auditor: {busy}", err=True)
     raise typer.Exit(outcome.exit_code)
 
 

@@ -45,6 +45,18 @@ class Lead(Protocol):
         """Give it back."""
 
 
+def is_shared(url: str) -> bool:
+    """Whether several processes can share a ledger: it does not live in the memory of one.
+
+    Raises
+    ------
+    ConfigError
+        If it is no URL of a ledger.
+    """
+    where = engines.parse(url)
+    return where.get_backend_name() != "sqlite" or where.database not in {None, "", ":memory:"}
+
+
 def lead(url: str) -> Lead:
     """The lead of those who share a ledger.
 
@@ -54,13 +66,13 @@ def lead(url: str) -> Lead:
         If nobody can share it: it lives in the memory of one process.
     """
     where = engines.parse(url)
-    if where.get_backend_name() != "sqlite":
-        return SessionLead(where)
-    if where.database in {None, "", ":memory:"}:
+    if not is_shared(url):
         raise ConfigError(
             f"ledger {engines.shown(where)} is gone when the program ends; name a file, such as "
             "sqlite:///auditor.db, or a PostgreSQL database"
         )
+    if where.get_backend_name() != "sqlite":
+        return SessionLead(where)
     return FileLead(Path(f"{where.database}.lead"))
 
 

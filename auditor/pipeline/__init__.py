@@ -7,6 +7,7 @@ are remembered, deliveries are rows of their own.
 
 from contextlib import closing
 
+from auditor.ledger.lead import Lead
 from auditor.pipeline.bell import Bell
 from auditor.pipeline.crew import Crew, drain
 from auditor.pipeline.delivering import deliver, deliver_next
@@ -29,10 +30,26 @@ __all__ = [
 ]
 
 
-def once(app: App) -> Outcome:
-    """Look at every source, audit what is waiting, deliver what is due."""
+def once(app: App, lead: Lead | None = None) -> Outcome:
+    """Look at every source, audit what is waiting, deliver what is due.
+
+    Two looks at one source at a time would take what the other has found for gone: where
+    somebody else has the `lead`, that one is asked to look.
+
+    Raises
+    ------
+    LedgerError
+        If the ledger cannot be used now.
+    """
     outcome = Outcome()
-    sweep(app, outcome)
+    if lead is None or lead.take():
+        sweep(app, outcome)
+        if lead is not None:
+            lead.drop()
+    else:
+        outcome.left = True
+        for source in app.sources:
+            app.ledger.ask_look(source, app.clock())
     deliver(app, outcome)
     with closing(drain(app)) as audited:
         for found in audited:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from datetime import datetime
 from queue import SimpleQueue
 
 from auditor.ledger import Claim
@@ -18,7 +17,7 @@ class Crew:
 
     app: App
     bell: Bell = field(default_factory=Bell)  # rung after every version
-    running: dict[str, datetime] = field(default_factory=dict)  # version id -> since when
+    running: set[str] = field(default_factory=set)  # ids of versions
     _taking: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self) -> Claim | None:
@@ -32,7 +31,7 @@ class Crew:
         with self._taking:
             found = claim(self.app)
             if found is not None:
-                self.running[str(found.version.id)] = self.app.clock()
+                self.running.add(str(found.version.id))
             return found
 
     def visit(self, claimed: Claim) -> Outcome:
@@ -48,7 +47,7 @@ class Crew:
             visit(claimed, self.app, outcome)
         finally:
             with self._taking:
-                del self.running[str(claimed.version.id)]
+                self.running.discard(str(claimed.version.id))
             self.bell.ring()
         return outcome
 

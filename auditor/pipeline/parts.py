@@ -42,6 +42,7 @@ class Outcome:
     quarantined: list[tuple[ModelVersion, str]] = field(default_factory=list)
     refused: list[tuple[ModelVersion, str]] = field(default_factory=list)
     undelivered: list[tuple[str, str]] = field(default_factory=list)  # sink, why
+    left: bool = False  # looking was left to another process, which was asked to
 
     def add(self, other: "Outcome") -> None:
         """Take in what another part of the run came to."""

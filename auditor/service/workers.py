@@ -52,7 +52,8 @@ class Workers:
                 log.warning("%s", error, extra={"event": "ledger.unusable"})
             except Exception:  # a bug: the other versions do not wait for ever
                 self.crashes += 1
-                log.exception("a worker: a bug", extra={"event": "worker.crashed"})
+                about = "a worker: a bug, the %d. since it began"
+                log.exception(about, self.crashes, extra={"event": "worker.crashed"})
             else:
                 patience.regained()
                 continue
