@@ -30,6 +30,7 @@ BEAT = 10.0  # seconds between signs of life
 MOST = 2**32 - 1  # bytes of a message of the parent, who is believed
 LINGER = 60.0  # seconds the parent has to read the end of the job; then it ends the process
 BUFFER = 1 << 14  # bytes asked for where fewer are read: as many as a first window has
+NOTE = "wall.note"  # the event of a line that has none
 NEEDLESS = (
     *("matplotlib", "matplotlib.pyplot"),  # `powerlaw` draws with it: it wants a folder to write to
     "numpy.f2py",  # a compiler, which scipy has imported with all of numpy: 80 ms of 650
@@ -238,7 +239,7 @@ class Forwarded(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Tell one."""
         level = "ERROR" if record.levelno >= logging.ERROR else record.levelname
-        event = str(getattr(record, "event", ""))[:100]
+        event = str(getattr(record, "event", NOTE))[:100]
         text = record.getMessage()[:2000]
         self._parent.tell({"say": "note", "level": level, "event": event, "text": text})
 
