@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -95,6 +95,7 @@ class Hub:
     faults: list[Fault] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     says: bytes | None = None  # what the API answers to everything
+    between: list[Callable[[], object]] = field(default_factory=list)  # one after each listing
     onward: str = ""  # where the next page of a listing is said to be; empty: here
     fresh: float = 60.0  # seconds a signature is good for
     generation: int = 0  # of signatures
@@ -329,6 +330,8 @@ class Api(Handler):
         else:
             repos = [repo for repo in self.hub.repos.values() if said or not repo.private]
             items, cursor = listing(repos, query)
+            if self.hub.between:
+                self.hub.between.pop(0)()
             self._json(items, {**query, "cursor": [cursor]} if cursor else None)
 
     def _model(self, repo: Repo, rest: list[str]) -> None:

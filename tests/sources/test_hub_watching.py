@@ -241,17 +241,19 @@ def test_a_repository_touched_while_pages_are_turned_is_found_by_the_next_look(
     for number in range(9):
         server.push(f"acme/m{number}", files(0))
     hub = watch(authors=["acme"])
-    source = hub.app.sources["hub"]
     hub.look()
-    hub.set({**json.loads(hub.state.cursor or ""), "reconciled": 1.0})
-    changes = source.changes(hub.state.cursor, hub.app.ledger.known("hub"))
-    while not server.requests()[-1].count("cursor"):  # it is on the second page
-        pytest.fail("unreachable") if next(changes, None) is None else None
-        break
-    server.push("acme/m0", files(1))
-    list(changes)
-    hub.look()
+    server.between.append(lambda: server.push("acme/m0", files(1)))  # it was on the last page
+    assert len(hub.reconcile()) == 3 + 3  # the pages, and for the one that was on none
     assert len(hub.versions("acme/m0")) == 2
+    for number in range(1, 9):
+        server.push(f"acme/m{number}", files(1))
+    monkeypatch.setattr("auditor.hub_client.looking.PAGE", 3)
+    monkeypatch.setattr("auditor.hub_client.looking.OVERLAP", 0.0)
+    server.between.append(lambda: server.push("acme/m1", files(2)))
+    hub.look()
+    assert len(hub.versions("acme/m1")) == 1
+    hub.look()
+    assert len(hub.versions("acme/m1")) == 2
 
 
 def test_a_full_comparison_finds_what_the_newest_dates_hide(server, watch):
