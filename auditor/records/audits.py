@@ -65,7 +65,7 @@ def weights_digest(files: Iterable[tuple[str, str]]) -> str:
         return ""
     total = sha256()
     for pair in pairs:
-        total.update("\0".join(pair).encode() + b"\n")
+        total.update("\0".join(pair).encode("utf-8", "surrogatepass") + b"\n")
     return total.hexdigest()
 
 

@@ -120,7 +120,7 @@ class Note(Message):
 
     say: Literal["note"]
     level: Literal["INFO", "WARNING", "ERROR"]
-    event: Annotated[str, Field(max_length=100)]
+    event: Annotated[str, Field(pattern=r"^[a-z]+(\.[a-z]+)+$", max_length=100)]
     text: Annotated[str, Field(max_length=100_000)]
 
 

@@ -1,13 +1,19 @@
 """Which files of a repository are fetched: told by their names, as real repositories have them."""
 
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
 from io import BytesIO
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save
 
-from auditor.records import SourceFile
-from auditor.weights import role_of, wanted
+from auditor.records import Role, SourceFile
+from auditor.weights import opened, role_of, wanted
+from auditor.weights.choosing import stated_digest
 from tests.weights.reading import steady
 
 
@@ -161,3 +167,35 @@ def test_something_is_used_and_stands_for_all_that_is_not(names):
     assert sorted(file.name for file in halves) == sorted(file.name for file in weights)
     kept = {file.name for file in choice.used}
     assert all(any(name in left.reason for name in kept) for left in choice.left_out)
+
+
+def stating(**digests: str | None) -> list[SourceFile]:
+    """Weight files whose source states these digests."""
+    (plain,) = listed("model.safetensors")
+    return [replace(plain, name=f"{name}.safetensors", sha256=sha) for name, sha in digests.items()]
+
+
+def test_the_digest_of_stated_files_is_that_of_reading_them():
+    raw = {"a.safetensors": save({"a": np.ones(2)}), "b.safetensors": save({"b": np.ones(3)})}
+    read = [
+        SourceFile(name, Role.WEIGHTS, len(data), partial(BytesIO, data))
+        for name, data in raw.items()
+    ]
+    stated = [replace(file, sha256=sha256(raw[file.name]).hexdigest()) for file in read]
+    with opened(read, "here") as inventory:
+        assert stated_digest(stated) == inventory.reading.digest != ""
+
+
+def test_weights_of_which_one_is_unknown_are_unknown():
+    assert stated_digest(stating(a="1" * 64, b=None)) == ""
+    assert stated_digest([]) == ""
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+@steady
+def test_other_names_are_other_weights_whatever_is_in_them(one, other):
+    pair = [
+        stated_digest([replace(file, name=f"{name}.safetensors") for file in stating(a="1" * 64)])
+        for name in (one, other)
+    ]
+    assert (pair[0] == pair[1]) == (one == other)
