@@ -1,5 +1,7 @@
 """What a source told, by kind of change."""
 
+import re
+
 from auditor.records import NOTHING, Change, Known, Reached, Seen
 from auditor.sources import Source
 
@@ -19,3 +21,8 @@ def steps(source: Source, cursor: str | None = None, known: Known = NOTHING) -> 
     """The cursors it gave."""
     told = source.changes(cursor, known)
     return [found.cursor for found in told if isinstance(found, Reached)]
+
+
+def quiet(cursor: str) -> str:
+    """The cursor of an MLflow source as it is when nothing new has come for long."""
+    return re.sub(r'"at":\d+', '"at":0', cursor)

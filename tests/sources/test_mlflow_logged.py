@@ -139,14 +139,13 @@ def test_one_that_failed_is_never_told(server, experiment):
     assert told.seen(watching(server, experiment)) == []
 
 
-def test_a_quiet_experiment_is_asked_two_questions(server, experiment, ledger):
+def test_a_quiet_experiment_is_asked_two_questions(server, experiment):
     checkpoint(server, experiment)
     source = watching(server, experiment)
-    for _ in range(2):
-        watch(source, ledger)
-    before = server.requests()
-    assert watch(source, ledger)[1] == 0
-    assert server.requests() - before == 2 + 2  # and two to the registry
+    before = told.quiet(told.steps(source, told.steps(source)[-1])[-1])
+    asked = server.requests()
+    assert told.seen(source, before) == []
+    assert server.requests() - asked == 2 + 2  # and two to the registry
 
 
 def test_a_deleted_one_is_gone(server, experiment, ledger, tmp_path):
