@@ -50,6 +50,7 @@ class Look:
             if repo not in self._seen:
                 yield from self._stepping(repo, self._asked(repo))
         if self.is_full:
+            yield from self._without_any()
             yield from self._missing()
             self.now.cursor.reconciled = self.now.at
         if self._failed and not self._served:
@@ -69,6 +70,16 @@ class Look:
         """
         if self.now.watch.covers(repo) or repo in self.now.noted.known.models():
             yield from self._asked(repo)
+
+    def _without_any(self) -> Iterator[Change]:
+        """Authors who have nothing: the Hub does not say whether there is one of that name."""
+        for author in self.now.watch.authors:
+            if not any(repo.startswith(f"{author}/") for repo in self._seen):
+                reason = (
+                    f"{author} has no model at {self.now.access.endpoint} that can be seen; "
+                    "check `authors`, or the token"
+                )
+                yield from self._stepping(author, iter([Trouble(author, reason)]))
 
     def _missing(self) -> Iterator[Change]:
         """What is known, or was told of, and was met nowhere."""

@@ -66,5 +66,6 @@ class Watch:
 
     def covers(self, repo: str) -> bool:
         """Whether a repository is watched by its name or its author's."""
-        owned = repo.partition("/")[0] in self.authors and not self.leaves_out(repo)
+        owner, slash, _ = repo.partition("/")
+        owned = bool(slash) and owner in self.authors and not self.leaves_out(repo)
         return repo in self.repos or owned

@@ -463,6 +463,18 @@ def test_a_hint_of_what_was_never_there_leaves_no_trouble(watch):
     assert told == [Trouble("acme/none", "")]
 
 
+def test_an_author_who_has_nothing_is_told_until_there_is_something(server, watch):
+    server.push(NAME, files(0))
+    hub = watch(authors=["acme", "amce"])
+    hub.look()
+    assert "amce has no model at" in hub.troubles["amce"]
+    hub.reconcile()
+    assert list(hub.troubles) == ["amce"]
+    server.push("amce/tiny", files(0))
+    hub.reconcile()
+    assert not hub.troubles
+
+
 def test_copies_of_the_weights_do_not_count_for_the_largest_size(server, watch):
     both = {"model.safetensors": b"w" * 900, "pytorch_model.bin": b"w" * 900}
     commit = server.push(NAME, both)
