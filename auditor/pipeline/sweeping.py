@@ -1,6 +1,7 @@
 """Looking at sources: what they tell is noted, step by step, so that no look begins anew."""
 
 import logging
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ from auditor.errors import SourceError
 from auditor.ledger import Hint, Told
 from auditor.pipeline.parts import App, Outcome
 from auditor.records import Change, Gone, ModelVersion, Reached, Renamed, Seen, Trouble
+from auditor.wall.stopping import go_on
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +23,13 @@ def sweep(app: App, outcome: Outcome) -> None:
             outcome.unreachable[name] = str(error)
 
 
-def look(app: App, name: str) -> int:
+def look(app: App, name: str, stop: threading.Event | None = None) -> int:
     """Note what a source tells; how many versions wait now that did not before.
 
     Raises
     ------
+    StoppedError
+        If `stop` is set before it has come to its end. What was noted until then stays noted.
     SourceError
         If it cannot be reached, which is recorded. What it told until then is noted.
     """
@@ -33,9 +37,11 @@ def look(app: App, name: str) -> int:
     known = app.ledger.known(name)
     try:
         for told in _steps(source.changes(app.ledger.cursor(name), known)):
+            go_on(stop)
             new += app.ledger.note(
                 name, told, app.clock(), history=source.history, priority=source.priority
             )
+        go_on(stop)
         app.ledger.note(name, Told(), app.clock(), history=source.history)  # it came to its end
     except SourceError as error:
         app.ledger.unreachable(name, str(error), app.clock())

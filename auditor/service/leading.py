@@ -66,17 +66,23 @@ class Leading:
         log.info("this process leads", extra={"event": "leader.gained"})
         looks = Looks(self.app, self.bell)
         with Posts(self.app, self.bell), Schedule(self.app, looks, self.chores) as schedule:
-            clock, patience = WallClock(self.app.clock), Patience(TICK)
-            while not self.app.stop.is_set() and self.lead.held():
-                since, pause = self.bell.rung, TICK
-                try:
-                    self._attend(schedule, clock)
-                    patience.regained()
-                except LedgerError as error:
-                    log.warning("%s", error, extra={"event": "ledger.unusable"})
-                    pause = patience.lost()
-                self.bell.wait(since, pause)
+            try:
+                self._watch(schedule)
+            finally:
+                looks.over.set()  # what a look still finds is for the next leader to note
         log.info("this process leads no more", extra={"event": "leader.lost"})
+
+    def _watch(self, schedule: Schedule) -> None:
+        clock, patience = WallClock(self.app.clock), Patience(TICK)
+        while not self.app.stop.is_set() and self.lead.held():
+            since, pause = self.bell.rung, TICK
+            try:
+                self._attend(schedule, clock)
+                patience.regained()
+            except LedgerError as error:
+                log.warning("%s", error, extra={"event": "ledger.unusable"})
+                pause = patience.lost()
+            self.bell.wait(since, pause)
 
     def _attend(self, schedule: Schedule, clock: WallClock) -> None:
         step = clock.moved()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from auditor.errors import LedgerError, SourceError
+from auditor.errors import LedgerError, SourceError, StoppedError
 from auditor.ledger import Hint
 from auditor.pipeline import App, Bell, follow, look
 from auditor.service.patience import Patience
@@ -33,6 +33,7 @@ class Looks:
 
     app: App
     bell: Bell
+    over: threading.Event = field(default_factory=threading.Event)  # set: somebody else looks now
     _watches: dict[str, Watch] = field(default_factory=dict)
 
     def is_busy(self, source: str) -> bool:
@@ -64,7 +65,7 @@ class Looks:
         with watch.busy:
             try:
                 for hint in {hint.model: hint for hint in hints}.values():
-                    if self.app.stop.is_set():
+                    if self.over.is_set():
                         return
                     if follow(self.app, hint):
                         self.bell.ring()
@@ -87,7 +88,9 @@ class Looks:
     def _found(self, source: str) -> int | None:
         """How many versions are new; None where the look did not come to its end."""
         try:
-            return look(self.app, source)
+            return look(self.app, source, self.over)
+        except StoppedError:
+            return None
         except SourceError:
             pass  # written down and logged where it happened
         except LedgerError as error:

@@ -12,7 +12,7 @@ from auditor.pipeline import Bell
 from auditor.records import Rhythm
 from auditor.service.clocks import STEP, WallClock
 from auditor.service.leading import Leading
-from tests.service.world import Clock, Place, app, until
+from tests.service.world import Clock, Place, app, until, version
 
 HOUR = timedelta(hours=1)
 
@@ -41,6 +41,18 @@ def test_the_second_looks_at_nothing_until_the_first_has_ended(tmp_path):
             until(lambda: one.looks >= 6, "looks of the first")
             assert two.looks == 0
         until(lambda: two.looks >= 2, "looks of the second")
+
+
+def test_a_look_that_outlives_its_leader_notes_nothing(tmp_path):
+    place = Place("place", [version("net", 1)])
+    place.open.clear()
+    with app(tmp_path, place) as found:
+        with leading(found):
+            until(lambda: place.inside == 1, "the look")
+        place.open.set()
+        until(lambda: not is_looking(), "its end")
+        assert sum(found.ledger.states().values()) == 0
+        assert found.ledger.cursor("place") is None
 
 
 def test_a_source_that_somebody_asked_about_is_looked_at_within_seconds(tmp_path):
