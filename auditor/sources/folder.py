@@ -79,11 +79,11 @@ class Folder:
             return self._previous(of) if of is not None else None
         if of is not None and _is_one_name(ref):
             ref = str(self.root / of.id.model / ref)
-        folder = Path(ref).absolute()
-        depth = len(folder.parts) - len(self.root.absolute().parts)
-        if depth != 2 or not folder.is_relative_to(self.root.absolute()) or not folder.is_dir():
-            return None
-        return self._version(self.root / folder.parent.name / folder.name)
+        folder, root = Path(ref).absolute(), self.root.absolute()
+        below = folder.relative_to(root).parts if folder.is_relative_to(root) else ()
+        if len(below) != 2 or any(name.startswith(".") for name in below) or not _is_there(folder):
+            return None  # a name with a dot is not looked at, and `..` would lead out
+        return self._version(self.root.joinpath(*below))
 
     def files(self, version: ModelVersion) -> Sequence[SourceFile]:
         """The files of a version, in sub-folders too; links that lead out are refused."""
@@ -197,6 +197,14 @@ def files_at(path: Path) -> Sequence[SourceFile]:
 
 def _order(version: ModelVersion) -> tuple[datetime, str, Natural]:
     return version.created_at, version.id.model, natural(version.id.version)
+
+
+def _is_there(folder: Path) -> bool:
+    """Whether it is a folder; a name that no path can be is that of none."""
+    try:
+        return folder.is_dir()
+    except OSError:
+        return False
 
 
 def _is_one_name(ref: str) -> bool:

@@ -189,3 +189,15 @@ def test_a_path_without_files_says_what_to_name(tmp_path, name, problem):
 def test_files_of_a_path_that_went_away_are_gone(tmp_path):
     with pytest.raises(GoneError, match="is gone"):
         files_at(tmp_path / "no")
+
+
+@pytest.mark.parametrize(
+    "ref",
+    ["../other", "net/..", "../..", ".hidden/1", "net/.1", "net/1/..", "/" + "x" * 300 + "/1"],
+)
+def test_no_name_leads_out_of_the_root_or_to_what_is_hidden(tmp_path, ref):
+    for path in ("models/net/1", "models/.hidden/1", "models/net/.1", "other/1"):
+        put(tmp_path / path / "w.safetensors")
+    source = Folder(tmp_path / "models", settle=0)
+    assert source.resolve(str(tmp_path / "models" / "net" / "1"), None) is not None
+    assert source.resolve(f"{tmp_path}/models/{ref}", None) is None
