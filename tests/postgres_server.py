@@ -52,7 +52,7 @@ class Server:
         data = ["-D", str(self.folder / "data"), "-p", str(self.port)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own server
-                [self.programs / "postgres", *data, *listen, *QUICK],
+                [*ends_with_its_parent(), self.programs / "postgres", *data, *listen, *QUICK],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
@@ -65,10 +65,10 @@ class Server:
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.05)
 
-    def stop(self) -> None:
-        """End it at once, as it ends when its machine is turned off in order."""
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it at once, as when its machine is turned off in order; by SIGQUIT, as it crashes."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(how)
             self.process.wait()
             self.process = None
 
@@ -101,6 +101,12 @@ class Server:
 def as_nobody_special() -> dict[str, Any]:
     """How a program is started that refuses to run as root."""
     return {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+
+
+def ends_with_its_parent() -> list[str]:
+    """What is put before a command that must not outlive tests that are killed."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "INT"] if setpriv else []
 
 
 def programs() -> Path | None:
