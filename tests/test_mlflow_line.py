@@ -194,7 +194,8 @@ def test_the_alias_is_looked_up_for_every_version_anew(tmp_path):
         if number == "3":
             client.set_registered_model_alias(name, "champion", "3")
         (document,) = run(tmp_path).audited
-        return document["comparison"] and document["comparison"]["baseline"]["uri"]
+        comparison = document["comparison"]
+        return str(comparison["baseline"]["uri"]) if comparison else None
 
     assert audited() is None
     client.set_registered_model_alias(name, "champion", "1")

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from auditor.ledger import Ledger
-from auditor.records import Gone
+from auditor.records import Gone, Reached
 from auditor.sources.mlflow import Mlflow
 from tests import told
 from tests.watching import news, noted, watch
@@ -116,5 +116,6 @@ def test_new_and_deleted_versions_are_told_at_the_next_look(catalog, tmp_path):
 
 @pytest.mark.usefixtures("catalog")
 def test_it_says_that_nobody_has_tried_it():
-    ends = list(Mlflow("databricks-uc").changes(None))
-    assert "nobody has tried it" in ends[-1].remarks["Unity Catalog"]
+    *_, end = Mlflow("databricks-uc").changes(None)
+    assert isinstance(end, Reached)
+    assert "nobody has tried it" in end.remarks["Unity Catalog"]

@@ -151,6 +151,7 @@ def test_a_renamed_model_whose_old_name_is_used_again(server, ledger):
     server.register(name, WEIGHTS)
     changes, waits = watch(source, ledger)
     (renamed,) = (one for one in changes if isinstance(one, Renamed | Gone))
+    assert isinstance(renamed, Renamed)
     assert (renamed.before.id.model, renamed.after.id.model) == (name, f"{name}-new")
     assert waits == 1
     assert known(source, ledger) == there(server, name)

@@ -10,7 +10,7 @@ import pytest
 from auditor.errors import ConfigError, GoneError, SourceError
 from auditor.ledger import Ledger
 from auditor.mlflow_client import inside
-from auditor.records import NOTHING, Gone, ModelVersion, Renamed
+from auditor.records import NOTHING, Gone, ModelVersion, Renamed, Seen
 from auditor.sinks.mlflow import Mlflow as Sink
 from auditor.sources.mlflow import Mlflow
 from tests import told
@@ -124,6 +124,7 @@ def test_a_hint_without_a_workspace_is_followed_in_each(server):
     source = Mlflow(server.uri, workspaces=("team-a", "team-b"))
     assert len(list(source.look("digits"))) == 2
     (seen,) = source.look("team-b:digits")
+    assert isinstance(seen, Seen)
     assert seen.version.id.model == "team-b:digits"
     assert list(source.look("default:digits")) == []
 
