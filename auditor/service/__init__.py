@@ -14,7 +14,7 @@ from auditor.config import Config
 from auditor.ledger.lead import lead
 from auditor.pipeline import App, Crew
 from auditor.service.leading import Leading
-from auditor.service.schedule import Chore
+from auditor.service.schedule import Chore, Chores
 from auditor.service.workers import Workers
 from auditor.telling import addresses, meet, tell
 from auditor.wall.jobs import Execute
@@ -63,15 +63,15 @@ def serve(
         leader.take()
         meet(app.ledger, targets, app.rhythms, app.clock())
         crew = Crew(app)
-        chores = (
-            Chore("reclaim", RECLAIM, lambda: reclaim(app.ledger)),
-            Chore("tidy", TIDY, app.tidy),
+        own = Chore("reclaim", RECLAIM, lambda: reclaim(app.ledger)), Chore("tidy", TIDY, app.tidy)
+        shared = (
             Chore("tell", TELL, lambda: tell(app.ledger, targets, app.rhythms, app.clock())),
             *_forgetting(config, app),
         )
         address = stack.enter_context(_answering(config, app, crew)) if web else ""
         stack.enter_context(Workers(crew))
-        stack.enter_context(Leading(app, leader, crew.bell, chores))
+        stack.enter_context(Chores(own))
+        stack.enter_context(Leading(app, leader, crew.bell, shared))
         ready(address)
         stop.wait()
 

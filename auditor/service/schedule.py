@@ -41,6 +41,25 @@ class Chore:
 
 
 @dataclass(slots=True)
+class Chores:
+    """What every process does every so often while it is open; a context manager."""
+
+    chores: tuple[Chore, ...]
+    _scheduler: Any = field(init=False)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._scheduler = _scheduler()
+        _add(self._scheduler, self.chores)
+        self._scheduler.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Begin nothing more; what is under way is left to end by itself."""
+        self._scheduler.shutdown(wait=False)
+
+
+@dataclass(slots=True)
 class Schedule:
     """Looks at every source in its rhythm while it is open; a context manager.
 
@@ -55,19 +74,14 @@ class Schedule:
 
     def __enter__(self) -> Self:
         """Begin."""
-        self._scheduler = BackgroundScheduler(
-            executors={"default": Daemons()}, job_defaults=SETTINGS, timezone=UTC
-        )
+        self._scheduler = _scheduler()
         states = self._states()
         for source, rhythm in self.app.rhythms.items():
             at = self._due(rhythm, states.get(source))
             self._scheduler.add_job(
                 self._look, _trigger(rhythm, at), args=[source], id=source, **_first(at)
             )
-        for chore in self.chores:
-            first = datetime.now(UTC) + timedelta(seconds=min(chore.every, SETTLING))
-            every = IntervalTrigger(seconds=chore.every, start_date=first, timezone=UTC)
-            self._scheduler.add_job(_done, every, args=[chore], id=f"chore {chore.name}")
+        _add(self._scheduler, self.chores)
         self._scheduler.start()
         return self
 
@@ -138,6 +152,19 @@ class Schedule:
     def _move(self, source: str, at: datetime) -> None:
         with suppress(JobLookupError):  # the schedule has ended in the meantime
             self._scheduler.modify_job(source, next_run_time=at)
+
+
+def _scheduler() -> Any:  # noqa: ANN401 - the library's
+    return BackgroundScheduler(
+        executors={"default": Daemons()}, job_defaults=SETTINGS, timezone=UTC
+    )
+
+
+def _add(scheduler: Any, chores: tuple[Chore, ...]) -> None:  # noqa: ANN401 - the library's
+    for chore in chores:
+        first = datetime.now(UTC) + timedelta(seconds=min(chore.every, SETTLING))
+        every = IntervalTrigger(seconds=chore.every, start_date=first, timezone=UTC)
+        scheduler.add_job(_done, every, args=[chore], id=f"chore {chore.name}")
 
 
 def _done(chore: Chore) -> None:

@@ -9,7 +9,7 @@ from auditor.ledger import Hint, Told
 from auditor.pipeline import App, Bell
 from auditor.records import Rhythm
 from auditor.service.looking import Looks
-from auditor.service.schedule import Chore, Schedule
+from auditor.service.schedule import Chore, Chores, Schedule
 from tests.service.world import HOURLY, Clock, Place, app, until, version
 
 HOUR = timedelta(hours=1)
@@ -242,3 +242,9 @@ def test_a_chore_that_fails_is_done_again(tmp_path):
 
     with app(tmp_path, Place("place")) as found, schedule(found, Chore("chore", 0.05, chore)):
         until(lambda: len(done) >= 3, "three attempts")
+
+
+def test_what_every_process_does_needs_no_schedule_of_sources():
+    done: list[int] = []
+    with Chores((Chore("chore", 0.05, lambda: done.append(1)),)):
+        until(lambda: len(done) >= 3, "three times")
