@@ -34,27 +34,30 @@ def once(app: App, lead: Lead | None = None) -> Outcome:
     """Look at every source, audit what is waiting, deliver what is due.
 
     Two looks at one source at a time would take what the other has found for gone: where
-    somebody else has the `lead`, that one is asked to look.
+    somebody else has the `lead`, that one is asked to look. With the lead, or where nobody can
+    share the ledger, what a process that died was delivering goes out at once.
 
     Raises
     ------
     LedgerError
         If the ledger cannot be used now.
     """
-    outcome = Outcome()
-    if lead is None or lead.take():
-        sweep(app, outcome)
-        if lead is not None:
+    outcome = Outcome(left=lead is not None and not lead.take())
+    try:
+        if outcome.left:
+            for source in app.sources:
+                app.ledger.ask_look(source, app.clock())
+        else:
+            app.ledger.hand_over(app.clock())
+            sweep(app, outcome)
+        deliver(app, outcome)
+        with closing(drain(app)) as audited:
+            for found in audited:
+                outcome.add(found)
+                deliver(app, outcome)
+        app.tidy()
+    finally:
+        if lead is not None and not outcome.left:
             lead.drop()
-    else:
-        outcome.left = True
-        for source in app.sources:
-            app.ledger.ask_look(source, app.clock())
-    deliver(app, outcome)
-    with closing(drain(app)) as audited:
-        for found in audited:
-            outcome.add(found)
-            deliver(app, outcome)
-    app.tidy()
     outcome.sort()
     return outcome

@@ -17,8 +17,10 @@ log = logging.getLogger(__name__)
 def sweep(app: App, outcome: Outcome) -> None:
     """Look at every source; one that cannot be reached does not hide the others."""
     for name in app.sources:
+        began = app.clock()
         try:
             look(app, name)
+            app.ledger.looked(name, began)
         except SourceError as error:
             outcome.unreachable[name] = str(error)
 

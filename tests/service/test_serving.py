@@ -146,6 +146,7 @@ def test_it_answers_and_says_where(root):
         assert daemon.stop() == 0
 
 
+@pytest.mark.wide
 def test_a_ledger_in_memory_and_a_port_in_use_are_sentences(root):
     models.config(root, sources=FOLDER, ledger="'sqlite://'")
     found = auditor(root, "serve")
