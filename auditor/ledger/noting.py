@@ -1,7 +1,7 @@
 """What sources told: versions that are new, gone, or go by another name."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,9 @@ from auditor.ledger.urgency import level
 from auditor.ledger.watching import source_row
 from auditor.ledger.work import settle, version_row
 from auditor.records import Gone, ModelVersion, Priority, Renamed, Trouble
+
+LONGEST = 600  # characters of a name; MLflow's have 256 a part, PostgreSQL indexes 2704 bytes
+MOST_TROUBLES = 1000  # of a source; nobody reads more, and each look writes all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,13 @@ def note(
     for change in told.changes:
         _apply(session, source, change)
     session.flush()
-    met = _met(session, [version.identity for version in told.seen])
-    models = _by_model(told.seen)
+    seen = [version for version in told.seen if _fits(version)]
+    met = _met(session, [version.identity for version in seen])
+    models = _by_model(seen)
     watched = _watched(session, source, models)
     _cleared(session, source, models)
+    for trouble in _unfit(told.seen):
+        _apply(session, source, trouble)
     new: list[_New] = []
     for model, versions in models.items():
         known = model in watched
@@ -58,6 +64,21 @@ def note(
     waiting = [version.id.model for version, waits, _ in new if waits]
     level(session, source, back.union(waiting))
     return len(waiting)
+
+
+def _fits(version: ModelVersion) -> bool:
+    """Whether its names are as long as names are; what is longer would fit no index."""
+    return max(len(version.id.model), len(version.id.version)) <= LONGEST
+
+
+def _unfit(seen: Iterable[ModelVersion]) -> Iterator[Trouble]:
+    for version in seen:
+        if not _fits(version):
+            longest = max(len(version.id.model), len(version.id.version))
+            reason = (
+                f"found a name of {longest:,} characters, {LONGEST} are kept; give it a shorter one"
+            )
+            yield Trouble(version.id.model[:LONGEST], reason)
 
 
 class _New(NamedTuple):
@@ -107,7 +128,8 @@ def _apply(session: Session, source: str, change: Gone | Renamed | Trouble) -> N
     if isinstance(change, Trouble):
         row = source_row(session, source)
         others = {model: why for model, why in row.troubles.items() if model != change.model}
-        row.troubles = {**others, **({change.model: change.reason} if change.reason else {})}
+        kept = bool(change.reason) and len(others) < MOST_TROUBLES
+        row.troubles = {**others, **({change.model: change.reason} if kept else {})}
     elif isinstance(change, Gone):
         _gone(session, change)
     else:
@@ -128,7 +150,7 @@ def _renamed(session: Session, change: Renamed) -> None:
     Who has it in work cannot save it by its old name, and it waits again.
     """
     row = version_row(session, change.before)
-    if row is None:
+    if row is None or not _fits(change.after):
         return
     claim = session.get_one(ClaimRow, row.id)
     if version_row(session, change.after) is not None:

@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import BinaryIO
+
+LONGEST_IDENTITY = 1000  # bytes; an index of PostgreSQL has 2704 for a text and what is beside it
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,9 +39,14 @@ class ModelVersion:
 
     @property
     def identity(self) -> str:
-        """Differs for every version there ever was, also when a name is deleted and reused."""
+        """Differs for every version there ever was, also when a name is deleted and reused.
+
+        At most `LONGEST_IDENTITY` bytes in UTF-8: the digest of one that would be longer.
+        """
         stamp = int(self.created_at.timestamp() * 1000)
-        return f"{self.id}|{stamp}|{self.location}"
+        whole = f"{self.id}|{stamp}|{self.location}"
+        text = whole.encode("utf-8", "surrogatepass")
+        return whole if len(text) <= LONGEST_IDENTITY else f"sha256:{sha256(text).hexdigest()}"
 
 
 class Role(StrEnum):

@@ -222,3 +222,26 @@ def test_source_is_paused_and_asked_for_before_it_was_ever_met(ledger):
     ledger.pause("mlflow", paused=False)
     ledger.ask_look("mlflow", None)
     assert (state(ledger).paused, state(ledger).asked_at) == (False, None)
+
+
+def test_names_longer_than_any_index_hide_no_others(ledger):
+    """A name of 10,000 letters was an error of PostgreSQL, and ended every look at its source."""
+    letters = "".join(chr(0x4E00 + 7 * number % 20_000) for number in range(10_000))
+    long, fitting = replace(version(1), location=letters), version(2, letters[:600])
+    hostile = (version(3, letters), version(letters, day=4), long, fitting)
+    assert tell(ledger, seen=hostile) == 2
+    known = ledger.known("mlflow")
+    assert known.models() == {"digits", letters[:600]}
+    assert known.versions("digits") == [long]
+    assert set(state(ledger).troubles) == {letters[:600], "digits"}
+    assert "10,000 characters, 600 are kept" in state(ledger).troubles["digits"]
+    assert tell(ledger, Renamed(long, renamed(long, letters)), seen=hostile) == 0
+    assert known.models() == {"digits", letters[:600]}
+
+
+def test_a_source_with_trouble_everywhere_is_kept_readable(ledger):
+    tell(ledger, *(Trouble(f"m{number}", "hidden") for number in range(1100)))
+    assert len(state(ledger).troubles) == 1000
+    tell(ledger, Trouble("m0", ""), Trouble("m1050", "hidden"))
+    assert len(state(ledger).troubles) == 1000
+    assert "m1050" in state(ledger).troubles
