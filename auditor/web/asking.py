@@ -7,7 +7,10 @@ from auditor.web.house import House
 
 
 def named(house: House, ref: str) -> ModelVersion:
-    """The version that a reference names now: of the first source that knows it.
+    """The version that a reference names now: of the first source that watches it.
+
+    A source could fetch more than it watches, any repository of the Hub for one, with its own
+    rights: whoever asks here has those of a token.
 
     Raises
     ------
@@ -20,17 +23,25 @@ def named(house: House, ref: str) -> ModelVersion:
     for source in house.sources.values():
         try:
             found = source.resolve(ref, None)
+            if found is not None and _is_watched(house, found):
+                return found
         except GoneError:
             continue
         except SourceError as error:
             unasked = unasked or error
-            continue
-        if found is not None:
-            return found
     if unasked is not None:
         raise unasked
     names = ", ".join(house.sources)
     raise UsageError(f"{ref}: no source has such a version; asked were: {names}")
+
+
+def _is_watched(house: House, version: ModelVersion) -> bool:
+    """Whether its source was told to look at its model, or somebody had it audited by hand."""
+    name, model = version.id.source, version.id.model
+    known = house.ledger.known(name)
+    if house.ledger.stand(version) is not None or known.versions(model):
+        return True
+    return any(isinstance(one, Seen) for one in house.sources[name].look(model, known))
 
 
 def enqueue(house: House, version: ModelVersion) -> None:
