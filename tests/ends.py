@@ -1,25 +1,20 @@
 """Where a run has come to: all that must not depend on how it was disturbed."""
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from tests.faults.daemon import documents, query
 
 
 def state(root: Path) -> dict[str, Any]:
     """What ledger and reports of a folder hold, without times and places."""
-    with closing(sqlite3.connect(root / "auditor.db", timeout=30)) as database:
-        documents = [json.loads(row[0]) for row in database.execute("SELECT document FROM audits")]
-        states = database.execute("SELECT state, count(*) FROM claims GROUP BY state").fetchall()
-        delivered = database.execute(
-            "SELECT state, count(*) FROM deliveries GROUP BY state"
-        ).fetchall()
+    in_states = "SELECT state, count(*) FROM {} GROUP BY state ORDER BY state"
     files = sorted(str(path.relative_to(root)) for path in (root / "reports").rglob("*.*"))
     return {
-        "audits": sorted((timeless(document, root) for document in documents), key=str),
-        "states": states,
-        "deliveries": delivered,
+        "audits": sorted((timeless(document, root) for document in documents(root)), key=str),
+        "states": query(root, in_states.format("claims")),
+        "deliveries": query(root, in_states.format("deliveries")),
         "files": files,
     }
 

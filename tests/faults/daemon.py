@@ -2,17 +2,24 @@
 
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import URL, NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from auditor.config import load
+from auditor.ledger import engines
+
 PATIENCE = 240.0  # seconds until something that must happen counts as never happening
 LOOK = 0.05  # seconds between looks
+DOCUMENTS = "SELECT CAST(document AS TEXT) FROM audits"
+NOT_THERE = ("no such table", "unable to open database file", "UndefinedTable")  # yet
 
 
 @dataclass
@@ -66,18 +73,25 @@ def serving(root: Path, *arguments: str) -> Iterator[Daemon]:
         daemon.kill()
 
 
+def ledger(root: Path) -> URL:
+    """Where the configuration of a folder has its ledger; a file of SQLite is only read."""
+    url = engines.parse(load(root / "config.yaml").ledger)
+    if url.get_backend_name() != "sqlite":
+        return url
+    only_read = {"mode": "ro", "uri": "true", "timeout": "30"}
+    return url.set(database=f"file:{url.database}", query=only_read)
+
+
 def query(root: Path, sql: str) -> list[tuple[object, ...]]:
     """Rows of the ledger, read beside whoever writes it; none while it has no tables."""
-    path = root / "auditor.db"
-    if not path.is_file():
-        return []
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
-        try:
-            return database.execute(sql).fetchall()
-        except sqlite3.OperationalError as error:
-            if "no such table" in str(error):
-                return []
-            raise
+    engine = create_engine(ledger(root), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(sql))]
+    except (OperationalError, ProgrammingError) as error:
+        if any(word in str(error) for word in NOT_THERE):
+            return []
+        raise
 
 
 def states(root: Path) -> dict[str, int]:
@@ -104,4 +118,4 @@ def twice(root: Path) -> list[tuple[object, ...]]:
 
 def documents(root: Path) -> list[dict[str, object]]:
     """Every audit."""
-    return [json.loads(str(row[0])) for row in query(root, "SELECT document FROM audits")]
+    return [json.loads(str(row[0])) for row in query(root, DOCUMENTS)]
