@@ -35,7 +35,7 @@ def listening(app: FastAPI, server: Server, patience: float = PATIENCE) -> Itera
     server
         Where to listen; port 0 takes a free one.
     patience
-        Seconds until a connection that sends no request is closed.
+        Seconds until a connection that sends no request, or takes no answer, is closed.
 
     Raises
     ------
@@ -81,12 +81,13 @@ def _settings(app: FastAPI, patience: float) -> uvicorn.Config:
 
 
 class Impatient(H11Protocol):
-    """Closes connections that take too long to send the head of a request."""
+    """Closes connections that take too long to send a request's head, or to take an answer."""
 
     def __init__(self, *args: Any, patience: float, **others: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **others)
         self._patience = patience
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A request is expected from now on."""
@@ -101,9 +102,20 @@ class Impatient(H11Protocol):
         elif self._deadline is None:
             self._expect()
 
+    def pause_writing(self) -> None:
+        """As much as is kept for one client waits to be taken: the time runs."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self._patience, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It was taken."""
+        self._taken()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is expected any more."""
         self._relax()
+        self._taken()
         super().connection_lost(exc)
 
     def _expect(self) -> None:
@@ -113,6 +125,11 @@ class Impatient(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _taken(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import requests
 from auditor.config.service import Server
 from auditor.errors import ConfigError
 from auditor.web import create, listening
-from tests.web.houses import house, served
+from tests.web.houses import PATIENCE, house, served
 
 
 @pytest.fixture
@@ -61,3 +61,18 @@ def test_it_stops_with_clients_still_connected_and_frees_the_port(tmp_path):
             assert "auditor-web" not in [thread.name for thread in threading.enumerate()]
             with listening(create(found), Server(port=port)) as again:
                 assert requests.get(again + "/nowhere", timeout=60).status_code == 404
+
+
+def test_whoever_takes_no_answer_holds_no_connection(tmp_path):
+    """Asking again and again without reading kept one of 200 connections for ever."""
+    ask = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with house(tmp_path) as found, served(found, PATIENCE) as running:
+        host, port = running.url.removeprefix("http://").split(":")
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            client.settimeout(60)
+            client.connect((host, int(port)))
+            with pytest.raises((ConnectionError, BrokenPipeError)):  # noqa: PT012 - a loop
+                while True:
+                    client.sendall(ask)
+        assert running.get("/healthz").json() == {"alive": True}
