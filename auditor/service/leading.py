@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Self
 
+from auditor.app import reclaim
 from auditor.errors import LedgerError
 from auditor.ledger.lead import Lead
 from auditor.pipeline import App, Bell
@@ -63,6 +64,8 @@ class Leading:
     def _lead(self) -> None:
         """Until told to end, or until the lead is lost."""
         self.app.ledger.hand_over(self.app.clock())
+        reclaim(self.app.ledger)  # who led before may have died, with versions in work
+        self.bell.ring()
         log.info("this process leads", extra={"event": "leader.gained"})
         looks = Looks(self.app, self.bell)
         with Posts(self.app, self.bell), Schedule(self.app, looks, self.chores) as schedule:

@@ -1,15 +1,17 @@
 """One of several leads; the others take over, and see to what was asked for meanwhile."""
 
 import logging
+import socket
 import threading
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
 
+from auditor.ledger import Told
 from auditor.ledger.lead import FileLead
 from auditor.pipeline import Bell
-from auditor.records import Rhythm
+from auditor.records import Priority, Rhythm
 from auditor.service.clocks import STEP, WallClock
 from auditor.service.leading import Leading
 from tests.service.world import Clock, Place, app, until, version
@@ -53,6 +55,17 @@ def test_a_look_that_outlives_its_leader_notes_nothing(tmp_path):
         until(lambda: not is_looking(), "its end")
         assert sum(found.ledger.states().values()) == 0
         assert found.ledger.cursor("place") is None
+
+
+def test_what_a_killed_leader_had_in_work_is_given_back_by_the_next(tmp_path):
+    place = Place("place", [version("net", 1)])
+    with app(tmp_path, place) as found:
+        one = Told([version("net", 1)])
+        found.ledger.note("place", one, found.clock(), history=None, priority=Priority.NIGHTLY)
+        dead = f"{socket.gethostname()}:{2**31 - 1}:0.00"  # no system has processes of that number
+        assert found.ledger.claim(found.clock(), lease=HOUR, owner=dead) is not None
+        with leading(found):
+            until(lambda: found.ledger.owners() == [], "the version to be free")
 
 
 def test_a_source_that_somebody_asked_about_is_looked_at_within_seconds(tmp_path):
