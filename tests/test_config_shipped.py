@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from auditor import config
-from auditor.config.units import size
+from auditor.config.units import duration, size
 from auditor.errors import ConfigError
 
 SHIPPED = Path(__file__).parents[1] / "config.yaml"
@@ -36,6 +36,29 @@ def test_sizes_are_read_with_powers_of_1000_and_of_1024(text, count):
 def test_what_is_no_size_is_refused(bad):
     with pytest.raises(ValueError, match="expected a size"):
         size(bad)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("15m", 900),
+        ("1.5H", 5400),
+        ("1h30m", 5400),
+        ("1d 2h", 93_600),
+        ("36500d", 36500 * 86400),
+    ],
+)
+def test_times_are_read_with_their_units_and_added(text, seconds):
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "m", "0s", "-1s", "90", "1h30", "36501d", "9" * 400 + "s", True, None, 60, []]
+)
+def test_what_is_no_time_is_refused(bad):
+    with pytest.raises(ValueError, match=r"expected (a time|36500d)"):
+        duration(bad)
 
 
 # --- the file that ships, and the schema --------------------------------------------------

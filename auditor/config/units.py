@@ -13,8 +13,10 @@ BYTES = {"": 1, "b": 1} | {
     for power, letter in enumerate("kmgt", start=1)
     for unit, base in (("b", 1000), ("ib", 1024))
 }
-TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])", re.IGNORECASE)
+PART = r"(\d+(?:\.\d+)?)\s*([smhd])\s*"
+TIME, WHOLE = re.compile(PART, re.IGNORECASE), re.compile(f"({PART})+", re.IGNORECASE)
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+MOST_DAYS = 36_500  # a date so long ago can still be written
 
 
 def size(value: object) -> int:
@@ -36,19 +38,22 @@ def size(value: object) -> int:
 
 
 def duration(value: object) -> float:
-    """Seconds: a number with s, m, h or d.
+    """Seconds: a number with s, m, h or d, or several of them that are added.
 
-    >>> duration("90s"), duration("10m"), duration("1.5h")
-    (90.0, 600.0, 5400.0)
+    >>> duration("90s"), duration("10m"), duration("1.5h"), duration("1h30m")
+    (90.0, 600.0, 5400.0, 5400.0)
 
     Raises
     ------
     ValueError
-        If it is no duration, or none at all.
+        If it is no duration, none at all, or longer than a century.
     """
-    found = TIME.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None or not (count := float(found[1]) * SECONDS[found[2].lower()]):
+    text = value.strip() if isinstance(value, str) else ""
+    parts = TIME.findall(text) if WHOLE.fullmatch(text) else []
+    if not (count := sum(float(number) * SECONDS[unit.lower()] for number, unit in parts)):
         raise ValueError(f"found {value!r}: expected a time such as 90s, 10m or 1h")
+    if count > MOST_DAYS * SECONDS["d"]:
+        raise ValueError(f"found {value!r}: expected {MOST_DAYS}d at most")
     return count
 
 
