@@ -156,7 +156,7 @@ def test_settings_given_by_the_caller_are_left_as_they_are():
         ({}, "config.yaml:4: sources[0].root: is required and not there"),
         ({"root": "x", "depth": "deep"}, "config.yaml:5: sources[0].depth: found 'deep': "),
         ({"root": "x", "tags": ["a", 1]}, "config.yaml:8: sources[0].tags[1]: found 1: input s"),
-        ({"root": "x", "tags": "a"}, "config.yaml:6: sources[0].tags: found 'a': input should"),
+        ({"root": "x", "tags": "a"}, "config.yaml:6: sources[0].tags: found 'a': expected a list"),
         ({"root": "s3://a"}, "config.yaml:4: sources[0].root: found a URL (s3://…): expected a"),
         ({"root": "x", "history": -1}, "config.yaml:4: sources[0].history: found -1: expected a"),
         ({"root": "x", "depth": 101}, "config.yaml:4: sources[0]: no pond is deeper than 100"),

@@ -25,6 +25,7 @@ from auditor.plugins.place import Place, unknown
 from auditor.plugins.settings import from_folder, located
 from auditor.policy import PRESET_NAMES
 
+LEDGERS = ("sqlite", "postgresql", "postgres")  # kinds of database; a driver may follow with +
 PREVIOUS = "previous"
 BASE_MODEL = "base_model"  # which the card of a Hub repository names
 ALIAS = "alias:"
@@ -33,6 +34,12 @@ ALIAS = "alias:"
 def _ledger(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str) or "://" not in value:
         raise ValueError("expected a database URL such as sqlite:///auditor.db")
+    kind = value.partition("://")[0].partition("+")[0]
+    if kind not in LEDGERS:
+        raise ValueError(  # the rest of the address may hold a password
+            f"found a database of kind {kind!r}: expected sqlite:///FILE or "
+            "postgresql+psycopg://USER@HOST/DATABASE"
+        )
     return located(value, folder(info))
 
 
@@ -61,6 +68,13 @@ def _selector(value: object) -> object:
     raise ValueError(
         f"found {value!r}: expected previous, base_model, alias:NAME or a REF with a /{guess}"
     )
+
+
+def _keep(value: object) -> object:
+    try:
+        return value if value == "forever" else duration(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; or forever") from error
 
 
 def _or_auto(parse: Callable[[object], Any]) -> Callable[[object], Any]:
@@ -122,9 +136,11 @@ Wall = Annotated[
 ]
 Keep = Annotated[
     Literal["forever"] | float,
-    BeforeValidator(lambda value: value if value == "forever" else duration(value)),
+    BeforeValidator(_keep),
     WithJsonSchema({"type": "string"}),
 ]
+
+
 Selector = Annotated[str, BeforeValidator(_selector)]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from auditor.config.paths import OnDisk
 from auditor.config.section import Section
@@ -19,9 +19,18 @@ def _clock(value: object) -> str:
     return f"{int(hours):02}:{minutes}"
 
 
+def _web(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f"found {value!r}: expected an address such as https://auditor.example")
+    return value
+
+
 Size = Annotated[int, BeforeValidator(size), WithJsonSchema({"type": ["integer", "string"]})]
 Duration = Annotated[float, BeforeValidator(duration), WithJsonSchema({"type": "string"})]
 Clock = Annotated[str, BeforeValidator(_clock), WithJsonSchema({"type": "string"})]
+Web = Annotated[
+    str, AfterValidator(_web), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
 
 
 class Server(Section):
@@ -34,10 +43,8 @@ class Server(Section):
         description="File of those who may ask it, made by `auditor token add`; required where "
         "`host` is not this machine alone.",
     )
-    url: str | None = Field(
-        default=None,
-        pattern="^https?://",
-        description="Address people reach it at, for links in messages.",
+    url: Web | None = Field(
+        default=None, description="Address people reach it at, for links in messages."
     )
     max_body: Size = Field(
         default=1 << 20, description="Bytes a request may have; a webhook has a few thousand."
@@ -74,3 +81,9 @@ class Target(Section):
     digest: Clock | None = Field(
         default=None, description="Time of the day, UTC, of a summary, where anything happened."
     )
+
+    @model_validator(mode="after")
+    def _one_address(self) -> "Target":
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("expected one of url and url_file")
+        return self

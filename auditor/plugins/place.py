@@ -11,6 +11,13 @@ from pydantic import ValidationError
 KeyPath = tuple[str | int, ...]
 
 SAID_ELSEWHERE = {"extra_forbidden", "default_factory_not_called"}  # by `unknown`; by its cause
+FITS = {  # what fits, where pydantic says it in Python's words
+    "tuple_type": "expected a list",
+    "list_type": "expected a list",
+    "model_type": "expected settings and their values",
+    "float_parsing": "expected a number",
+    "int_parsing": "expected a whole number",
+}
 LONGEST_SHOWN = 60  # characters of a value repeated in a message
 
 
@@ -93,6 +100,9 @@ def problems(error: ValidationError, place: Place) -> Iterator[str]:
         here = place.inside(*detail["loc"])
         if detail["type"] in SAID_ELSEWHERE:
             continue
+        if detail["type"] == "unexpected_keyword_argument":
+            yield here.problem("no such setting here")
+            continue
         if detail["type"] == "missing":
             yield here.problem("is required and not there")
             continue
@@ -105,7 +115,7 @@ def _sentence(kind: str, message: str, detail: Mapping[str, Any], here: Place) -
         return str(detail["ctx"]["error"]).replace(
             repr(detail["input"]), here.shown(detail["input"])
         )
-    fits = message[:1].lower() + message[1:]
+    fits = FITS.get(kind, message[:1].lower() + message[1:])
     return f"found {here.shown(detail['input'])}: {fits}"
 
 

@@ -127,8 +127,6 @@ def _address(target: Target, links: Links) -> Address:
 
 def _url(target: Target) -> str:
     """The address, from the configuration or a file."""
-    if (target.url is None) == (target.url_file is None):
-        raise ConfigError("expected one of url and url_file")
     if target.url_file is None:
         return (target.url or "").strip()
     try:

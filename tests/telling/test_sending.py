@@ -143,8 +143,6 @@ def test_what_waits_for_a_target_that_was_taken_out_goes_nowhere(world, receiver
         ({"url": f"nosuchservice://{TOKEN}"}, "nosuchservice://, is none that apprise can use"),
         ({"url": f"{TOKEN}"}, "without a kind such as slack://"),
         ({"url": f"slack://{TOKEN}"}, "slack://, is none that apprise can use"),
-        ({}, "expected one of url and url_file"),
-        ({"url": "json://h", "url_file": "f"}, "expected one of url and url_file"),
         ({"url_file": "/nowhere/at/all"}, "url_file /nowhere/at/all cannot be read: No such file"),
         ({"url_file": "/"}, "url_file / cannot be read: Is a directory"),
     ],
