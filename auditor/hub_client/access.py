@@ -34,6 +34,7 @@ PAUSES = (1.0, 4.0, 16.0)  # seconds before a request is made again
 LONGEST_WAIT = 60  # seconds a server's Retry-After is obeyed; beyond, the next sweep comes sooner
 SILENCE = 30.0  # seconds without a byte, or to connect
 MOST_REDIRECTS = 5
+MOST_PAGES = 1000  # of a listing: a million repositories, or fifty thousand commits
 PROGRESS = 16 << 20  # bytes of a download after which its failures are counted anew
 LONGEST_JSON = 64 << 20  # bytes; a listing of 100,000 files has 40 MB
 
@@ -109,13 +110,13 @@ class Access:
         Raises
         ------
         SourceError
-            As `json`; and if the next page is said to be on another server.
+            As `json`; if the next page is said to be on another server, or pages have no end.
         """
-        url: str | None = str(_library().URL(f"{self.endpoint}{path}", params=dict(params)))
-        while url is not None:
+        url = str(_library().URL(f"{self.endpoint}{path}", params=dict(params)))
+        for _ in range(MOST_PAGES):
             time.sleep(self.quota.pause)
             get = Get(url, subject)
-            body, url = self.persistently(partial(self._page, get))
+            body, onward = self.persistently(partial(self._page, get))
             try:
                 yield json.loads(body)
             except (ValueError, RecursionError) as error:
@@ -123,6 +124,10 @@ class Access:
                     f"{subject}: {self.endpoint} answered something that is no JSON; "
                     "is there a proxy with a page of its own in between?"
                 ) from error
+            if onward is None:
+                return
+            url = onward
+        raise SourceError(f"{subject}: {self.endpoint} lists more than {MOST_PAGES} pages")
 
     def persistently(self, work: Callable[[], T], progress: Callable[[], int] = int) -> T:
         """What `work` returns, begun anew after a pause while the Hub is `Unanswered`.

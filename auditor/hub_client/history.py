@@ -1,10 +1,11 @@
 """The commits of a repository, newest first, and when each was made."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 from urllib.parse import quote
 
-from pydantic import AwareDatetime, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, TypeAdapter
 
 from auditor.errors import SourceError
 from auditor.hub_client.access import Access
@@ -12,13 +13,22 @@ from auditor.hub_client.answers import Answer, Sha1, parsed
 
 PAGE = 50  # commits an answer has
 STEP = timedelta(milliseconds=1)  # between commits that date themselves in the wrong order
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _countable(date: datetime) -> datetime:
+    """A date with room before and after it: a step, or a time zone, beyond the calendar is none."""
+    return min(max(date, EARLIEST), LATEST)
+
+
+Date = Annotated[AwareDatetime, AfterValidator(_countable)]
 
 
 class Commit(Answer):
     """One commit."""
 
     id: Sha1
-    date: AwareDatetime  # by its author's clock, which may say anything
+    date: Date  # by its author's clock, which may say anything
 
 
 COMMITS = TypeAdapter(list[Commit])

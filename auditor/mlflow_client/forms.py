@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from auditor.records import ModelVersion
 
+LATEST = 221_845_392_000_000  # milliseconds: the year 9000, as good as never
 NAMES = 3000  # characters of names in one request: they are part of an address
 
 
@@ -34,12 +35,14 @@ def logged_model(source: str) -> str:
 
 
 def moment(milliseconds: int) -> datetime:
-    """A time as MLflow counts it.
+    """A time as MLflow counts it; one outside of the calendar is the nearest in it.
 
     >>> moment(1000)
     datetime.datetime(1970, 1, 1, 0, 0, 1, tzinfo=datetime.timezone.utc)
+    >>> moment(10**30).year
+    9000
     """
-    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    return datetime.fromtimestamp(min(max(milliseconds, 0), LATEST) / 1000, tz=UTC)
 
 
 def age(version: ModelVersion) -> tuple[datetime, str, int, str]:

@@ -11,8 +11,10 @@ from auditor.mlflow_client import Client, connect, existing, inside, translated
 from auditor.mlflow_client.forms import age, chunks, moment
 from auditor.mlflow_client.marks import Edge, Mark
 from auditor.mlflow_client.registry import (
+    ENDLESS,
     FULL_PAGE,
     HEAD,
+    MOST_PAGES,
     Looked,
     Recent,
     Record,
@@ -163,7 +165,7 @@ def _all(
     client: Client, experiment: str, query: str, order: Sequence[Mapping[str, object]], size: int
 ) -> Iterator[Record]:
     token = None
-    while True:
+    for _ in range(MOST_PAGES):
         page = client.search_logged_models(
             [experiment], query, max_results=size, order_by=list(order), page_token=token
         )
@@ -171,3 +173,4 @@ def _all(
         token = page.token
         if not token:
             return
+    raise SourceError(f"MLflow {ENDLESS}")

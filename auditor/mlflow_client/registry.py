@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Protocol
 
-from auditor.mlflow_client import Client, connect, existing, inside, translated
+from auditor.errors import SourceError
+from auditor.mlflow_client import Client, connect, existing, inside, redact, translated
 from auditor.mlflow_client.forms import age, chunks, logged_model, moment
 from auditor.mlflow_client.marks import Edge, Mark
 from auditor.naming import is_chosen
@@ -14,6 +15,8 @@ from auditor.records import ModelVersion, VersionId
 
 HEAD = 50  # records of the first page: most looks find nothing new
 PAGE = 1000  # of the pages after it; of models the server gives no more at once
+MOST_PAGES = 1000  # of one question: a million versions
+ENDLESS = f"answers with more than {MOST_PAGES} pages; is there a proxy in between?"
 FULL_PAGE = 2000  # versions a request of a full look: half a second of the server's time
 PROMPT = "mlflow.prompt.is_prompt"  # prompts live in the same tables
 
@@ -174,7 +177,7 @@ class Registry:
         """Records of the versions made since then, each once."""
         found: dict[tuple[str, str], Record] = {}
         size, token = HEAD, None
-        while True:
+        for _ in range(MOST_PAGES):
             page = client.search_model_versions(
                 max_results=size, order_by=["creation_timestamp DESC"], page_token=token
             )
@@ -183,12 +186,13 @@ class Registry:
             size, token = PAGE, page.token
             if not token or len(new) < len(page):
                 return list(found.values())
+        raise SourceError(f"{redact(self.uri)} {ENDLESS}")
 
     def _touched(self, client: Client, since: int) -> list[Record]:
         """Records of the registered models that changed since then, the latest first."""
         found: dict[str, Record] = {}
         size, token = HEAD, None
-        while True:
+        for _ in range(MOST_PAGES):
             page = client.search_registered_models(
                 max_results=size, order_by=["last_updated_timestamp DESC"], page_token=token
             )
@@ -197,6 +201,7 @@ class Registry:
             size, token = PAGE, page.token
             if not token or len(new) < len(page):
                 return list(found.values())
+        raise SourceError(f"{redact(self.uri)} {ENDLESS}")
 
     @contextmanager
     def _asking(self, doing: str) -> Iterator[Client]:
@@ -209,12 +214,13 @@ class Registry:
 def every(client: Client, query: str, size: int = FULL_PAGE) -> Iterator[Record]:
     """Records of all versions that fit a query, in pages of `size`."""
     token = None
-    while True:
+    for _ in range(MOST_PAGES):
         page = client.search_model_versions(query, max_results=size, page_token=token)
         yield from page
         token = page.token
         if not token:
             return
+    raise SourceError(f"MLflow {ENDLESS}")
 
 
 def _is_model(record: Record) -> bool:
