@@ -10,7 +10,7 @@ from contextlib import closing
 from auditor.ledger.lead import Lead
 from auditor.pipeline.bell import Bell
 from auditor.pipeline.crew import Crew, drain
-from auditor.pipeline.delivering import deliver, deliver_next
+from auditor.pipeline.delivering import Courier, deliver
 from auditor.pipeline.parts import App, Outcome
 from auditor.pipeline.sweeping import follow, look, sweep
 from auditor.pipeline.visiting import visit
@@ -18,10 +18,10 @@ from auditor.pipeline.visiting import visit
 __all__ = [
     "App",
     "Bell",
+    "Courier",
     "Crew",
     "Outcome",
     "deliver",
-    "deliver_next",
     "follow",
     "look",
     "once",

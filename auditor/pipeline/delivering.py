@@ -2,10 +2,12 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from auditor.document import Document
 from auditor.errors import SinkError
+from auditor.ledger import Delivery
 from auditor.pipeline.parts import App, Outcome
 from auditor.sinks import Sink
 
@@ -23,31 +25,57 @@ def deliver(app: App, outcome: Outcome) -> None:
             outcome.undelivered += failed
 
 
-def deliver_next(sink: str, app: App, at: datetime) -> tuple[bool, str]:
-    """Give a sink the oldest audit that is due at `at`.
+@dataclass(slots=True)
+class Courier:
+    """Takes audits to a sink, one after the other.
 
-    Returns
-    -------
-    tuple of bool and str
-        Whether there was one, and why the sink has not taken it; empty where it has.
+    Where the ledger cannot be used for a while, it goes on at the step that failed: nobody
+    else may take what it has in its hands, and the sink is not written to again.
     """
-    delivery = app.ledger.take_next(sink, at, TAKEN)
-    if delivery is None:
-        return False, ""
-    audit = app.ledger.audit(delivery.audit_id)
-    reason = _write(app.sinks[sink], audit) if audit else "the ledger does not have it any more"
-    if reason:
-        app.ledger.undelivered(delivery.id, reason, app.clock(), PAUSE)
-    else:
-        app.ledger.delivered(delivery.id, app.clock())
-    return True, reason
+
+    sink: str
+    app: App
+    _held: Delivery | None = None
+    _said: str | None = None  # by the sink, of what is held; None: it was not asked yet
+
+    def carry(self, at: datetime) -> tuple[bool, str]:
+        """Give the sink the oldest audit that is due at `at`.
+
+        Returns
+        -------
+        tuple of bool and str
+            Whether there was one, and why the sink has not taken it; empty where it has.
+
+        Raises
+        ------
+        LedgerError
+            If the ledger cannot be used now.
+        """
+        self._held = held = self._held or self.app.ledger.take_next(self.sink, at, TAKEN)
+        if held is None:
+            return False, ""
+        if self._said is None:
+            self._said = self._hand(held)
+        reason = self._said
+        if reason:
+            self.app.ledger.undelivered(held.id, reason, self.app.clock(), PAUSE)
+        else:
+            self.app.ledger.delivered(held.id, self.app.clock())
+        self._held = self._said = None
+        return True, reason
+
+    def _hand(self, held: Delivery) -> str:
+        audit = self.app.ledger.audit(held.audit_id)
+        if audit is None:
+            return "the ledger does not have it any more"
+        return _write(self.app.sinks[self.sink], audit)
 
 
 def _deliver_all(sink: str, app: App, at: datetime) -> list[tuple[str, str]]:
     """Everything due to a sink; what it did not take, with the reason."""
-    failed, there = [], True
+    failed, there, courier = [], True, Courier(sink, app)
     while there and not app.stop.is_set():
-        there, reason = deliver_next(sink, app, at)
+        there, reason = courier.carry(at)
         if reason:
             failed.append((sink, reason))
     return failed

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from auditor.errors import LedgerError
-from auditor.pipeline import App, Bell, deliver_next
+from auditor.pipeline import App, Bell, Courier
 from auditor.service.patience import Patience
 
 log = logging.getLogger(__name__)
@@ -44,17 +44,18 @@ class Posts:
             thread.join(max(0.0, end - time.monotonic()))
 
     def _post(self, sink: str) -> None:
-        patience = Patience()
+        patience, courier = Patience(), Courier(sink, self.app)
         while not self._over.is_set():
             since, pause = self.bell.rung, IDLE
             try:
-                there, _ = deliver_next(sink, self.app, self.app.clock())
+                there, _ = courier.carry(self.app.clock())
                 patience.regained()
             except LedgerError as error:
                 log.warning("%s", error, extra={"event": "ledger.unusable"})
                 there, pause = False, patience.lost()
             except Exception:  # a bug: this sink goes on with what is due later
                 log.exception("sink %s: a bug", sink, extra={"event": "delivery.crashed"})
+                courier = Courier(sink, self.app)
                 there, pause = False, patience.lost()
             if not there:
                 self.bell.wait(since, pause)

@@ -1,12 +1,16 @@
 """Audits on their way out: each sink by itself, whatever the others do."""
 
+import sqlite3
 import threading
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from auditor.errors import SinkError
-from auditor.pipeline import Bell, Outcome, deliver_next, sweep
+import pytest
+
+from auditor.errors import LedgerError, SinkError
+from auditor.pipeline import Bell, Courier, Outcome, sweep
 from auditor.pipeline.crew import drain
 from auditor.service.posting import Posts
 from tests.models import weights, write
@@ -23,6 +27,7 @@ class Box:
     got: list[str] = field(default_factory=list)
     open: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
+    then: Callable[[], object] = bool  # done when it has got something
 
     def __post_init__(self) -> None:
         self.open.set()
@@ -32,6 +37,7 @@ class Box:
         if self.error is not None:
             raise self.error
         self.got.append(document["model"]["version"])
+        self.then()
 
 
 @contextmanager
@@ -85,17 +91,38 @@ def test_what_a_dead_process_had_on_its_way_goes_out_at_once(tmp_path):
     with audited(tmp_path, box) as found:
         found.ledger.take_next("box", found.clock(), HOUR)
         for _ in range(2):
-            assert deliver_next("box", found, found.clock()) == (True, "")
-        assert deliver_next("box", found, found.clock()) == (False, "")
+            assert Courier("box", found).carry(found.clock()) == (True, "")
+        assert Courier("box", found).carry(found.clock()) == (False, "")
         found.ledger.hand_over(found.clock())
-        until(lambda: deliver_next("box", found, found.clock())[0], "the delivery")
+        until(lambda: Courier("box", found).carry(found.clock())[0], "the delivery")
     assert sorted(box.got) == ["1", "2", "3"]
 
 
 def test_what_waits_after_a_failure_is_not_hurried_by_who_takes_over(tmp_path):
     box = Box("box", error=SinkError("no route to host"))
     with audited(tmp_path, box) as found:
-        there, reason = deliver_next("box", found, found.clock())
+        there, reason = Courier("box", found).carry(found.clock())
         assert (there, reason) == (True, "no route to host")
         found.ledger.hand_over(found.clock())
         assert len(found.ledger.due(found.clock())) == 2
+
+
+def test_what_a_sink_took_while_the_ledger_was_away_is_noted_when_it_is_back(tmp_path):
+    box = Box("box")
+    with audited(tmp_path, box) as found:
+        courier = Courier("box", found)
+        box.then = lambda: rename(found, "deliveries", "away")
+        with pytest.raises(LedgerError):
+            courier.carry(found.clock())
+        box.then = bool
+        rename(found, "away", "deliveries")
+        while courier.carry(found.clock())[0]:
+            pass
+        assert box.got == ["1", "2", "3"]
+        assert found.ledger.due(found.clock() + HOUR) == []
+
+
+def rename(found, table, name):
+    """Let a table be away, or back, under the hands of those who use it."""
+    with closing(sqlite3.connect(found.ledger.engine.url.database)) as database:
+        database.execute(f"ALTER TABLE {table} RENAME TO {name}")
