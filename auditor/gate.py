@@ -98,6 +98,8 @@ class Service:
             raise _PassingError(f"nothing answers at {self.place}") from error
         except (requests.RequestException, ValueError) as error:
             raise UsageError(f"{self.place} cannot be asked: {redact(str(error))}") from error
+        if answer.status_code == 401 and not self.token:
+            raise UsageError(f"{self.place} asks for a token: set AUDITOR_TOKEN, or --token-file")
         if answer.status_code in PASSING:
             raise _PassingError(_said(answer))
         if (answer.ok and not answer.is_redirect) or answer.status_code in also:

@@ -202,7 +202,7 @@ def test_the_token_comes_from_the_environment_or_a_file(locked, tmp_path, capsys
     audit(asked)
     arguments = ["gate", first(asked), "--server", asked.url]
     assert run(arguments) == 2
-    assert "send Authorization: Bearer" in capsys.readouterr().err
+    assert "asks for a token: set AUDITOR_TOKEN, or --token-file" in capsys.readouterr().err
     monkeypatch.setenv("AUDITOR_TOKEN", texts[Role.READ])
     assert run(arguments) == 0
     monkeypatch.setenv("AUDITOR_TOKEN", "wrong")
