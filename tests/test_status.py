@@ -14,6 +14,7 @@ from auditor.status import as_json, status, watched
 from auditor.status.looking import deadline
 from auditor.status.standing import quantile
 from auditor.status.text import lines
+from auditor.web.page import page
 from tests.ledger.makers import audited, finding, version, versions
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
@@ -132,6 +133,8 @@ def test_troubles_and_remarks_of_a_source_are_there(ledger):
     [found] = watched(ledger.sources(), NIGHTLY, NOW)
     assert found.troubles == {"a/b": "is gated"}
     assert found.remarks == {"limit": "9 of 10"}
+    [shown] = page(status(ledger, NIGHTLY, NOW)).sections[2].entries
+    assert shown.badge.words == "troubled"
     assert found.next_look == datetime(2026, 3, 3, 2, tzinfo=UTC)
 
 
@@ -257,6 +260,9 @@ def test_verdicts_count_the_newest_audit_of_a_version_and_the_newest_version_of_
         "INCOMPLETE", "REVIEW", "PASS", "REVIEW", "BLOCK",
     ]  # fmt: skip
     assert found.worst[0].reason == "because"
+    assert next(lines(found)) == "2 models need a look"
+    badge = page(found).badge
+    assert (badge.glyph, badge.words, badge.tone) == ("▲", "2 models need a look", "warn")
 
 
 def test_a_version_that_is_gone_blames_its_model_no_more(ledger):

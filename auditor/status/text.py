@@ -20,7 +20,7 @@ def lines(status: Status) -> Iterator[str]:
         yield f"{len(status.alarms)} to see to:"
         yield from (f"  {alarm.kind}: {alarm.sentence}" for alarm in status.alarms)
     else:
-        yield "nothing is wrong"
+        yield quiet(status)
     yield ""
     yield from _queue(status.queue, status.at)
     for title, boxes in (("sink", status.sinks), ("messages to", status.targets)):
@@ -34,6 +34,14 @@ def lines(status: Status) -> Iterator[str]:
     yield f"from registration to verdict: {spent(status.latency)}"
     yield from _concluded("  worst", status.worst, status.at)
     yield from _concluded("  latest", status.latest, status.at)
+
+
+def quiet(status: Status) -> str:
+    """What to say first where no alarm is on: a service that is well may have found something."""
+    count = sum(models for verdict, models in status.models.items() if verdict != "PASS")
+    if count == 0:
+        return "nothing is wrong"
+    return "1 model needs a look" if count == 1 else f"{count} models need a look"
 
 
 def span(seconds: float) -> str:

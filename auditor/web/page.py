@@ -8,7 +8,7 @@ from auditor.amounts import as_time
 from auditor.ledger.standing import Concluded, InWork, Outbox, Troubled
 from auditor.render.wording import VERDICTS, Badge
 from auditor.status import Status, Watched
-from auditor.status.text import NAMES, ago, counted, looked, sent, span, tried
+from auditor.status.text import NAMES, ago, counted, looked, quiet, sent, span, tried
 from auditor.web.answers import report_path
 
 SHOWN = 20  # entries of a section
@@ -17,6 +17,7 @@ LATE = Badge("✖", "overdue", "bad")
 UNREACHED = Badge("▲", "not reached", "warn")
 PAUSED = Badge("○", "paused", "info")
 FORMER = Badge("○", "not watched", "info")
+TROUBLED = Badge("▲", "troubled", "warn")
 FINE = Badge("●", "fine", "good")
 WAITING = Badge("○", "waiting", "info")
 FAILING = Badge("▲", "failing", "warn")
@@ -74,10 +75,10 @@ class Page:
 
 def page(status: Status) -> Page:
     """The page of a status."""
-    words = _headline(len(status.alarms))
+    badge = _headline(status)
     return Page(
-        title=f"Auditor: {words.lower()}",
-        badge=Badge("✖", words, "bad") if status.alarms else Badge("●", words, "good"),
+        title=f"Auditor: {badge.words.lower()}",
+        badge=badge,
         at=_moment(status.at),
         alarms=[Entry(Badge("✖", alarm.kind, "bad"), (alarm.sentence,)) for alarm in status.alarms],
         tiles=list(_tiles(status)),
@@ -112,10 +113,12 @@ def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _headline(count: int) -> str:
-    if count == 0:
-        return "Nothing is wrong"
-    return "1 thing to see to" if count == 1 else f"{count} things to see to"
+def _headline(status: Status) -> Badge:
+    """Green only where nobody has to look at anything."""
+    if count := len(status.alarms):
+        return Badge("✖", "1 thing to see to" if count == 1 else f"{count} things to see to", "bad")
+    glyph, tone = ("▲", "warn") if status.worst else ("●", "good")
+    return Badge(glyph, quiet(status).capitalize(), tone)
 
 
 def _tiles(status: Status) -> Iterator[Tile]:
@@ -167,7 +170,8 @@ def _how(one: Watched) -> Badge:
         return LATE
     if one.paused:
         return PAUSED
-    return UNREACHED if one.last_error is not None else FINE
+    reached = TROUBLED if one.troubles else FINE
+    return UNREACHED if one.last_error is not None else reached
 
 
 def _outgoing(status: Status) -> Iterator[Section]:
