@@ -13,6 +13,7 @@ from auditor.app import assemble, reclaim
 from auditor.config import Config
 from auditor.ledger.lead import lead
 from auditor.pipeline import App, Crew
+from auditor.service.allocator import few_arenas, give_back
 from auditor.service.leading import Leading
 from auditor.service.schedule import Chore, Chores
 from auditor.service.workers import Workers
@@ -56,6 +57,7 @@ def serve(
     LedgerError
         If nothing can be locked beside the ledger.
     """
+    few_arenas()
     leader, targets = lead(config.ledger), addresses(config)
     with ExitStack() as stack:
         app = stack.enter_context(assemble(config, execute=execute, stop=stop))
@@ -63,7 +65,11 @@ def serve(
         leader.take()
         meet(app.ledger, targets, app.rhythms, app.clock())
         crew = Crew(app)
-        own = Chore("reclaim", RECLAIM, lambda: reclaim(app.ledger)), Chore("tidy", TIDY, app.tidy)
+        own = (
+            Chore("reclaim", RECLAIM, lambda: reclaim(app.ledger)),
+            Chore("tidy", TIDY, app.tidy),
+            Chore("memory", TIDY, give_back),
+        )
         shared = (
             Chore("tell", TELL, lambda: tell(app.ledger, targets, app.rhythms, app.clock())),
             *_forgetting(config, app),
