@@ -14,7 +14,7 @@ if sys.argv[1] == "few":
 together = threading.Barrier(8)
 def work():
     together.wait()
-    kept = [bytes(900) for _ in range(20_000)]  # too large for Python's own pools
+    kept = [bytes(900) for _ in range(2_000)]  # too large for Python's own pools
     together.wait()
 threads = [threading.Thread(target=work) for _ in range(8)]
 [thread.start() for thread in threads]
