@@ -68,12 +68,14 @@ class Leading:
         self.bell.ring()
         log.info("this process leads", extra={"event": "leader.gained"})
         looks = Looks(self.app, self.bell)
-        with Posts(self.app, self.bell), Schedule(self.app, looks, self.chores) as schedule:
-            try:
-                self._watch(schedule)
-            finally:
-                looks.over.set()  # what a look still finds is for the next leader to note
-        log.info("this process leads no more", extra={"event": "leader.lost"})
+        try:
+            with Posts(self.app, self.bell), Schedule(self.app, looks, self.chores) as schedule:
+                try:
+                    self._watch(schedule)
+                finally:
+                    looks.over.set()  # what a look still finds is for the next leader to note
+        finally:
+            log.info("this process leads no more", extra={"event": "leader.lost"})
 
     def _watch(self, schedule: Schedule) -> None:
         clock, patience = WallClock(self.app.clock), Patience(TICK)
