@@ -8,6 +8,7 @@ from auditor.errors import UsageError
 from auditor.ledger import Ledger, State
 from auditor.ledger.lead import lead
 
+GIVEN_UP = (State.QUARANTINED, State.REFUSED)
 SHOWN = 5  # names in a sentence
 
 
@@ -49,24 +50,24 @@ def ask(config: Config, source: str | None) -> Sequence[str]:
 
 
 def retry(config: Config, ref: str | None, source: str | None) -> int:
-    """Let quarantined versions wait again: one, those of a source, or all; how many.
+    """Let versions given up or refused wait again: one, those of a source, or all; how many.
 
     Raises
     ------
     UsageError
-        If there is no such source, or no such version in quarantine.
+        If there is no such source, or no such version is given up or refused.
     """
     if source is not None:
         _must_be(source, parts(config).rhythms)
     ledger = Ledger.open(config.ledger)
     try:
-        held = [one.version for one in ledger.problems() if one.state == State.QUARANTINED]
+        held = [one.version for one in ledger.problems() if one.state in GIVEN_UP]
         if ref is None:
             return ledger.retry(source=source)
         named = [version for version in held if ref in {version.uri, str(version.id)}]
         if not named:
             uris = ", ".join(version.uri for version in held[:SHOWN]) or "none"
-            raise UsageError(f"no version {ref} is in quarantine; there are: {uris}")
+            raise UsageError(f"no version {ref} is in quarantine or refused; there are: {uris}")
         return sum(ledger.retry(version) for version in named)
     finally:
         ledger.close()

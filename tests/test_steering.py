@@ -90,7 +90,10 @@ def test_what_is_in_quarantine_waits_again(quarantined, capsys, arguments, count
         (["resume", "fodler"], "no source fodler; there are: folder"),
         (["run", "fodler"], "no source fodler; there are: folder"),
         (["retry", "--source", "fodler"], "no source fodler; there are: folder"),
-        (["retry", "net/3"], "no version net/3 is in quarantine; there are: net/1, bert/1, net/2"),
+        (
+            ["retry", "net/3"],
+            "no version net/3 is in quarantine or refused; there are: net/1, bert/1, net/2",
+        ),
         (["retry"], "give one of REF, --source and --all"),
         (["retry", "net/1", "--all"], "give one of REF, --source and --all"),
         (["run"], "name a source, or give --all"),

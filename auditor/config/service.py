@@ -27,6 +27,12 @@ def _web(value: str) -> str:
 
 Size = Annotated[int, BeforeValidator(size), WithJsonSchema({"type": ["integer", "string"]})]
 Duration = Annotated[float, BeforeValidator(duration), WithJsonSchema({"type": "string"})]
+Pause = Annotated[
+    float,
+    BeforeValidator(lambda value: duration(value) if isinstance(value, str) else value),
+    Field(ge=0),
+    WithJsonSchema({"type": ["number", "string"]}),
+]
 Clock = Annotated[str, BeforeValidator(_clock), WithJsonSchema({"type": "string"})]
 Web = Annotated[
     str, AfterValidator(_web), WithJsonSchema({"type": "string", "pattern": "^https?://"})

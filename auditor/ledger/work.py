@@ -57,12 +57,12 @@ def ask(session: Session, version: ModelVersion, priority: Priority) -> bool:
 
 
 def retry(session: Session, version: ModelVersion | None, source: str | None) -> int:
-    """Let quarantined versions wait again with their attempts forgotten; how many."""
+    """Let quarantined and refused versions wait again, attempts forgotten; how many."""
     query = (
         select(ClaimRow)
         .join(ClaimRow.version)
         .options(contains_eager(ClaimRow.version))
-        .where(ClaimRow.state == State.QUARANTINED)
+        .where(ClaimRow.state.in_((State.QUARANTINED, State.REFUSED)))
     )
     if version is not None:
         query = query.where(VersionRow.identity == version.identity)

@@ -14,6 +14,7 @@ from auditor.service.patience import Patience
 log = logging.getLogger(__name__)
 
 LONGEST = 3600.0  # seconds; a place that is away is asked once an hour at least
+MOST_FAILED = 3  # hints in a row of looks: it is the source that is away, not one model
 FIRST, LONGEST_HINT = 5.0, 300.0  # seconds; the next look finds what a hint was about, too
 
 
@@ -61,22 +62,32 @@ class Looks:
 
     def follow(self, source: str, hints: Iterable[Hint]) -> None:
         """Look at the models that hints are about; those that cannot be looked at stay."""
-        watch = self._watch(source)
+        watch, models = self._watch(source), {hint.model: hint for hint in hints}
         with watch.busy:
-            try:
-                for hint in {hint.model: hint for hint in hints}.values():
-                    if self.over.is_set():
-                        return
-                    if follow(self.app, hint):
-                        self.bell.ring()
-            except (SourceError, LedgerError) as error:
-                log.warning("%s", error, extra={"event": "hint.failed", "source": source})
-            except Exception:  # a bug: the schedule's looks go on, and find it, too
-                log.exception("%s: a bug", source, extra={"event": "hint.crashed"})
+            failed = 0
+            for hint in models.values():
+                failed += not self._followed(hint)
+                if failed == MOST_FAILED:
+                    break
+            if failed:
+                watch.hints_at = time.monotonic() + watch.hints.lost()
             else:
                 watch.hints.regained()
-                return
-            watch.hints_at = time.monotonic() + watch.hints.lost()
+
+    def _followed(self, hint: Hint) -> bool:
+        """Whether the model of a hint was looked at; one that is busy holds up no other."""
+        if self.over.is_set():
+            return True
+        try:
+            if follow(self.app, hint):
+                self.bell.ring()
+        except (SourceError, LedgerError) as error:
+            log.warning("%s", error, extra={"event": "hint.failed", "source": hint.source})
+        except Exception:  # a bug: the schedule's looks go on, and find it, too
+            log.exception("%s: a bug", hint.source, extra={"event": "hint.crashed"})
+        else:
+            return True
+        return False
 
     def may_follow(self, source: str) -> bool:
         """Whether hints about a source can be followed now."""

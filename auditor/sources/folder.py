@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
+from auditor.config.service import Pause
 from auditor.errors import GoneError, RefusedError, SourceError, UsageError, translate
 from auditor.naming import Natural, natural
 from auditor.records import (
@@ -44,7 +45,7 @@ class Folder:
     root: Path
     name: str = "folder"
     history: int | None = 1  # how many versions of a newly watched model; None: all
-    settle: float = 2.0  # seconds a version must have been left alone
+    settle: Pause = 2.0  # seconds a version must have been left alone
 
     usual: ClassVar[Rhythm] = Rhythm(every=60)
     priority: ClassVar[Priority] = Priority.REGISTRATION

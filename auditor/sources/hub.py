@@ -5,12 +5,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar
-
-from pydantic import Field
+from typing import ClassVar
 
 from auditor import hub_client
-from auditor.config.service import Duration, Size
+from auditor.config.service import Duration, Pause, Size
 from auditor.errors import ConfigError
 from auditor.hub_client.access import PAUSES, SILENCE
 from auditor.hub_client.answers import NAME
@@ -50,7 +48,7 @@ class Hub:
     exclude: tuple[str, ...] = ()  # patterns of repositories that authors and searches find
     history: int | None = 1  # versions of a repository new to us; None: all
     max_size: Size = 20 * 10**9  # bytes of the weights of a version
-    settle: Annotated[float, Field(ge=0)] = 120.0  # seconds nobody must have pushed to it
+    settle: Pause = 120.0  # seconds nobody must have pushed to it
     reconcile: Duration = 86_400.0  # seconds between two comparisons of everything
     endpoint: str | None = None  # None: HF_ENDPOINT, else the public Hub
     token: str | None = field(default=None, repr=False)  # None: HF_TOKEN or who is logged in

@@ -32,7 +32,9 @@ def named(house: House, ref: str) -> ModelVersion:
     if unasked is not None:
         raise unasked
     names = ", ".join(house.sources)
-    raise UsageError(f"{ref}: no source has such a version; asked were: {names}")
+    raise UsageError(
+        f"{ref}: no source has such a version; asked were: {names}; name it as models:/name/3, or hf://org/name@commit"
+    )
 
 
 def _is_watched(house: House, version: ModelVersion) -> bool:

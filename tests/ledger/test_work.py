@@ -377,3 +377,12 @@ def test_claims_follow_the_rule_in_many_more_stories(steps):
 def test_claims_follow_the_rule_on_a_server(made_database, steps):
     with postgres().database(f"TEMPLATE {made_database}") as url:
         follow(url, steps)
+
+
+def test_a_refused_version_waits_again_when_somebody_says_so(ledger):
+    note(ledger, "mlflow", versions(1), None, None, START)
+    of = claim(ledger).version
+    ledger.refused(of, "not where it may be fetched from", "me")
+    assert claim(ledger) is None
+    assert ledger.retry(of) == 1
+    assert claim(ledger).version == of

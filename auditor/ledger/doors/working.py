@@ -51,7 +51,7 @@ class Working(Door):
             return work.ask(session, version, priority)
 
     def retry(self, version: ModelVersion | None = None, *, source: str | None = None) -> int:
-        """Let quarantined versions wait again, their attempts forgotten; how many.
+        """Let quarantined and refused versions wait again, attempts forgotten; how many.
 
         One of them, all of a source, or all.
         """
