@@ -155,6 +155,9 @@ class Schedule:
 
 
 def _scheduler() -> Any:  # noqa: ANN401 - the library's
+    library = logging.getLogger("apscheduler")
+    if library.level == logging.NOTSET:
+        library.setLevel(logging.ERROR)  # it warns at every tick while a slow look goes on
     return BackgroundScheduler(
         executors={"default": Daemons()}, job_defaults=SETTINGS, timezone=UTC
     )
