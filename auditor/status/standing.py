@@ -148,7 +148,8 @@ def _troubles(sources: Sequence[Watched], *, running: bool) -> Iterator[Alarm]:
     """What is wrong with sources."""
     silence = "" if running else "; is auditor serve running, or auditor once in a crontab?"
     for one in sources:
-        reached = f"last reached {_moment(one.last_success)}"
+        at = one.last_success
+        reached = f"last reached {at:%Y-%m-%d %H:%M} UTC" if at else "never reached"
         if one.overdue_since is not None:
             why = f": {one.last_error}" if one.last_error else silence
             sentence = f"source {one.name} ({one.rhythm}) is overdue, {reached}{why}"
@@ -189,11 +190,8 @@ def attempted(count: int) -> str:
 
 
 def _stuck(box: Outbox) -> str:
-    return f"{box.waiting} waiting since {_moment(box.oldest)}, {box.failing} failed: {box.reason}"
-
-
-def _moment(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "never"
+    since = f"{box.oldest:%Y-%m-%d %H:%M} UTC"
+    return f"{box.waiting} waiting since {since}, {box.failing} failed: {box.reason}"
 
 
 def _by_state(found: Overview) -> dict[str, int]:

@@ -18,7 +18,6 @@ import psutil
 import psycopg
 import pytest
 import requests
-import yaml
 from safetensors.numpy import save
 
 from auditor.web import tokens
@@ -153,7 +152,7 @@ def configured(
         "notify": notify,
         "server": {"port": free_port(), "tokens": "tokens.json"},
     }
-    (root / "config.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True))
+    (root / "config.yaml").write_text(json.dumps(settings))
 
 
 @contextmanager
@@ -219,10 +218,10 @@ def answers(root: Path, planted: Planted, url: str) -> None:
         "X-MLflow-Signature": signature(own, "d", at, b"{}"),
     }
     ask(planted, url, "", "POST", "/webhooks/mlflow", data=b"{}", headers=signed)
-    with psycopg.connect(str(yaml.safe_load((root / "config.yaml").read_text())["ledger"])) as one:
+    with psycopg.connect(str(json.loads((root / "config.yaml").read_text())["ledger"])) as one:
         one.execute("UPDATE audits SET verdict = 'nonsense'")  # what follows is a bug
     ask(planted, url, read, "GET", "/")
-    with psycopg.connect(str(yaml.safe_load((root / "config.yaml").read_text())["ledger"])) as one:
+    with psycopg.connect(str(json.loads((root / "config.yaml").read_text())["ledger"])) as one:
         one.execute("UPDATE audits SET verdict = 'PASS'")
 
 
@@ -283,5 +282,5 @@ def is_through(root: Path) -> bool:
 
 def address(root: Path) -> str:
     """Where it answers."""
-    config = yaml.safe_load((root / "config.yaml").read_text())
+    config = json.loads((root / "config.yaml").read_text())
     return f"http://127.0.0.1:{config['server']['port']}"
