@@ -19,7 +19,7 @@ CONFIG = "ledger: {}\nsources:\n  - {{kind: folder, root: models}}\n"
 NEWEST = opening.revisions()[-1]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.wide)])
 def url(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'auditor.db'}"

@@ -13,7 +13,18 @@ import pytest
 from auditor.ledger import Ledger
 from tests.postgres_server import postgres
 
-KINDS = ["sqlite", "postgresql"]
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.wide)]  # a server takes time
+
+
+SERVER = {"made_database", "server_url", "empty_server_url"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a PostgreSQL server is in the wide suite."""
+    for item in items:
+        if SERVER & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.wide)
 
 
 @pytest.fixture(scope="session")

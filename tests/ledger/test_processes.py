@@ -15,6 +15,7 @@ from sqlalchemy import Engine, event, inspect, select, text
 
 from auditor.ledger import Ledger, engines, watching
 from auditor.ledger.models import AuditRow, VersionRow
+from tests.ledger.conftest import KINDS
 from tests.ledger.makers import DAY, HOUR, START, audited, finding, layer, note, versions
 from tests.postgres_server import postgres
 
@@ -138,7 +139,7 @@ class Places:
         return self.stack.enter_context(postgres().database(f"TEMPLATE {template}"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def new_url(request: pytest.FixtureRequest) -> Iterator[Places]:
     with ExitStack() as stack:
         yield Places(request, stack)

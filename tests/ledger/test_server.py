@@ -14,6 +14,8 @@ from tests.ledger.makers import DAY, START, audited, layer, note, version, versi
 from tests.mlflow_server import free_port
 from tests.postgres_server import postgres
 
+pytestmark = pytest.mark.wide
+
 
 @pytest.fixture
 def ledger(server_url):
