@@ -20,6 +20,8 @@ from auditor.wall.process import here
 from tests import models, told
 from tests.mlflow_server import Server, running
 
+pytestmark = pytest.mark.wide  # a server that is asked hundreds of times
+
 HOUR = 3600 * 1000  # ms
 INDEX = json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}})
 

@@ -17,6 +17,8 @@ from tests import told
 from tests.mlflow_server import Server, running, serve
 from tests.watching import news, noted, watch
 
+pytestmark = pytest.mark.wide  # a server that is asked hundreds of times
+
 HOUR = 3600 * 1000  # ms
 WEIGHTS = {"model.safetensors": b"weights"}
 NEVER = 10.0**9  # seconds until everything is looked at

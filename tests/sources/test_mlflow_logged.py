@@ -19,6 +19,8 @@ from tests.mlflow_server import Server, running
 from tests.render import factory
 from tests.watching import news, noted, watch
 
+pytestmark = pytest.mark.wide  # a server that is asked hundreds of times
+
 NUMBERS = count(1)
 NEVER = 10.0**9  # seconds until everything is looked at
 
