@@ -43,7 +43,7 @@ test: $(REFERENCE_READY) ## the default tests: under 5 minutes, no network, no s
 	$(VENV)/bin/python -m pytest -m "not wide" $(SIDE_BY_SIDE)
 
 wide: $(REFERENCE_READY) ## what the default leaves out: browser, installed wheel, minutes of demo
-	$(VENV)/bin/python -m pytest -m wide
+	$(VENV)/bin/python -m pytest -m wide $(SIDE_BY_SIDE)
 
 check: $(READY) ## types, lint and format, as CI asks for them
 	$(VENV)/bin/mypy
