@@ -66,10 +66,11 @@ def command(*arguments: str) -> list[str]:
 
 def test_every_file_of_the_package_and_every_template_is_in_the_wheel(wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
+    templates = (ROOT / "templates").rglob("*")
     ours = [path for path in (ROOT / "auditor").rglob("*") if path.is_file()]
     wanted = {
         *(str(path.relative_to(ROOT)) for path in ours if path.suffix != ".pyc"),
-        *(f"auditor/templates/{path.name}" for path in (ROOT / "templates").iterdir()),
+        *(f"auditor/{path.relative_to(ROOT)}" for path in templates if path.is_file()),
     }
     about = f"auditor-{auditor.__version__}.dist-info/"
     assert {name for name in held if not name.startswith(about)} == wanted
