@@ -7,7 +7,7 @@ later versions; a rejected one is never a baseline.
 from auditor.app import now
 from auditor.config import Config
 from auditor.errors import UsageError
-from auditor.records import ModelVersion
+from auditor.records import Decision, ModelVersion
 from auditor.refs import find
 from auditor.single import existing_ledger
 
@@ -28,5 +28,5 @@ def decide(ref: str, config: Config, *, accept: bool, by: str, reason: str) -> M
             raise UsageError(f"there is no ledger yet at {config.ledger}; run auditor once first")
         if ledger.latest(version) is None:
             raise UsageError(f"{version.uri} was never audited; run auditor once first")
-        ledger.decide(version, accept=accept, by=by, reason=reason, at=now())
+        ledger.decide(version, Decision(accept, by, reason, now()))
     return version

@@ -31,7 +31,7 @@ from auditor.config.text import read
 from auditor.errors import ConfigError
 from auditor.plugins.place import Place, problems, unknown
 from auditor.plugins.settings import complete
-from auditor.policy import PRESET_NAMES, Policy, preset
+from auditor.policy import PRESET_NAMES, CheckRule, Policy, preset
 from auditor.records import Level, Waiver
 
 KEYS = ("extends", "baseline", "checks", "waivers")
@@ -86,7 +86,7 @@ def _with_checks(base: Policy, given: object, place: Place, wrong: list[str]) ->
     if not isinstance(given, dict):
         wrong.append(place.problem(f"found {place.shown(given)}: expected names of checks as keys"))
         return base
-    levels, made = dict(base.levels), {name_of(type(check)): check for check in base.checks}
+    rules, made = list(base.rules), {name_of(type(check)): check for check in base.checks}
     for name, settings in given.items():
         here = place.inside(name)
         if name not in made:
@@ -94,9 +94,10 @@ def _with_checks(base: Policy, given: object, place: Place, wrong: list[str]) ->
             continue
         said = dict(settings) if isinstance(settings, dict) else {"level": settings}
         if "level" in said:
-            levels[name] = _level(said.pop("level"), here.inside("level"), wrong) or levels[name]
+            level = _level(said.pop("level"), here.inside("level"), wrong)
+            rules += [CheckRule(check=name, level=level)] if level else []
         made[name] = _check(name, said, here, wrong) or made[name]
-    return replace(base, checks=tuple(made.values()), levels=levels)
+    return replace(base, checks=tuple(made.values()), rules=tuple(rules))
 
 
 def _extended(name: object, place: Place, wrong: list[str]) -> Policy:

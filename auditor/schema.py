@@ -120,6 +120,7 @@ def _condition() -> Schema:
             "value": _maybe(NUMBER),  # null: the analysis leaves out what it looks at
             "baseline": _maybe(NUMBER),
             "passed": FLAG,
+            "source": TEXT,  # where the rule is written; empty: it always holds
         }
     )
 

@@ -30,6 +30,8 @@ def layers(document: Document) -> tuple[LayerRecord, ...]:
 
 def findings(document: Document) -> tuple[Finding, ...]:
     """The findings of an audit, as far as a later audit compares with them."""
+    tensors = (*document["skipped"], *document["layers"])
+    shapes = {row["name"]: tuple(row["shape"]) for row in tensors}
     return tuple(
         Finding(
             severity=Severity[row["severity"].upper()],
@@ -45,6 +47,7 @@ def findings(document: Document) -> tuple[Finding, ...]:
             waiver=row["waiver"] or "",
             meaning=row["meaning"],
             advice=row["advice"],
+            shape=shapes.get(row["layer"]),
         )
         for row in document["findings"]
     )

@@ -12,6 +12,7 @@ import pytest
 from auditor import cli
 from auditor.ledger import Ledger, engines, opening
 from auditor.ledger.models import Base
+from auditor.records import Decision
 from tests.ledger.makers import DAY, START, audited, finding, layer, note, version, versions
 from tests.postgres_server import postgres
 
@@ -90,7 +91,7 @@ def test_vacuum_gives_back_what_was_forgotten(config, url, capsys):
 def test_export_has_every_row_of_every_table(config, url, tmp_path, capsys):
     with closing(Ledger.open(url)) as ledger:
         fill(ledger)
-        ledger.decide(version(1), accept=True, by="ann", reason="fine", at=START)
+        ledger.decide(version(1), Decision(accept=True, by="ann", reason="fine", at=START))
         document = ledger.latest(version(3))
     target = tmp_path / "out" / "ledger.jsonl"
     assert cli.run(["db", "export", "--out", str(target), "--config", config]) == 0

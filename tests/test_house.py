@@ -20,10 +20,11 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     | {"weights", "architecture"},
     {"sources", "sinks", "mlflow_client", "hub_client", "file_cache"},
     {"measuring", "memory", "examining", "baselines", "pipeline", "planning", "wall"}
-    | {"fetching"},
+    | {"fetching", "rejudging", "profiles"},
     {"app", "refs", "single", "given", "api", "comparing", "tables", "transforming"}
-    | {"backfilling", "deciding", "reports", "logs", "steering", "exporting"},
-    {"service", "web", "telling", "status", "gate"},
+    | {"backfilling", "deciding", "reports", "logs", "steering", "exporting"}
+    | {"explaining", "story", "replaying"},
+    {"service", "web", "telling", "status", "gate", "callbacks"},
     {"cli", "demo", "doctor", "__main__"},
 ]
 PURE = {

@@ -116,7 +116,14 @@ def test_tied_tensors_and_indices_do_not_count_as_unread():
 
 
 def known(origin=Origin.NEW, layer="fc", check="over_trained"):
-    return Finding(Severity.WARNING, "looks over-trained", check=check, layer=layer, origin=origin)
+    return Finding(
+        Severity.WARNING,
+        "looks over-trained",
+        check=check,
+        layer=layer,
+        origin=origin,
+        shape=OVER_TRAINED.shape,
+    )
 
 
 def origin(before):

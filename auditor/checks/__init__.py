@@ -7,7 +7,7 @@ family, put it into that file's ``CHECKS``, give it a level in `auditor.policy`,
 ``tests/checks/test_<family>.py``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from auditor.checks import drift, randomness, scale, shape, values
@@ -37,4 +37,11 @@ def examine(case: Case, checks: Iterable[Check]) -> tuple[Finding, ...]:
         for check in checks
         for finding in check(case)
     )
-    return tuple(sorted(found, key=lambda finding: -finding.severity))
+    return tuple(sorted(signed(case, found), key=lambda finding: -finding.severity))
+
+
+def signed(case: Case, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings with the shape of the layer each is about."""
+    shapes = {skip.name: skip.shape for skip in case.skipped}
+    shapes |= {layer.name: layer.shape for layer in case.layers}
+    return (replace(finding, shape=shapes.get(finding.layer or "")) for finding in findings)

@@ -5,7 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from auditor.records import Comparison, Finding, LayerRecord, Reading, Severity, Skip
+from auditor.records import (
+    Comparison,
+    Finding,
+    LayerRecord,
+    Profile,
+    Reading,
+    Severity,
+    Skip,
+    Trend,
+)
 
 NOTHING_READ = Reading(files=(), bytes_read=0)
 
@@ -19,6 +28,8 @@ class Case:
     reading: Reading = NOTHING_READ
     comparison: Comparison | None = None
     stood: Sequence[Finding] = ()  # findings of the baseline's audit that nobody accepted
+    history: Sequence[Trend] = ()  # earlier versions of the model, oldest first
+    profile: Profile | None = None  # of models like this one
 
 
 class Check(Protocol):
@@ -28,6 +39,8 @@ class Check(Protocol):
     condition: ClassVar[str]  # the gate row: "Layers that look over-trained"
     meaning: ClassVar[str]  # what the symptom means, in two sentences
     advice: ClassVar[str]  # what to try
+    theory: ClassVar[str]  # why it should be so, in two or three sentences
+    sources: ClassVar[tuple[str, ...]]  # papers or measurements the theory and limits rest on
     needs: ClassVar[str]  # the column without which nothing is found, "" for none
 
     def __call__(self, case: Case) -> Iterator[Finding]:

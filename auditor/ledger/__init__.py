@@ -8,7 +8,6 @@ measured is kept as files, see `auditor.memory`.
 from auditor.ledger.claiming import Claim
 from auditor.ledger.deliveries import Delivery
 from auditor.ledger.hints import Hint
-from auditor.ledger.history import Decision
 from auditor.ledger.ledger import Ledger
 from auditor.ledger.lookup import Stand, Wanted
 from auditor.ledger.models import State
@@ -23,7 +22,6 @@ __all__ = [
     "Audited",
     "Before",
     "Claim",
-    "Decision",
     "Delivery",
     "Forgotten",
     "Hint",

@@ -1,8 +1,6 @@
 """A version among the versions of its model: what came before, what may be a baseline."""
 
 import math
-from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -11,19 +9,9 @@ from auditor.document import Document
 from auditor.ledger.models import AuditRow, DecisionRow, VersionRow
 from auditor.ledger.order import earlier, newest_first
 from auditor.ledger.work import claim_row
-from auditor.records import ModelVersion, Trend, Verdict
+from auditor.records import Decision, ModelVersion, Trend, Verdict
 
 NO_BASELINE = (Verdict.BLOCK, Verdict.INCOMPLETE)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a person said about a version."""
-
-    accept: bool
-    by: str
-    reason: str
-    at: datetime
 
 
 def may_be_baseline(session: Session, version: ModelVersion) -> bool:
@@ -80,6 +68,8 @@ def decide(session: Session, version: ModelVersion, decision: Decision) -> None:
             by=decision.by,
             reason=decision.reason,
             at=decision.at,
+            until=decision.until,
+            via=decision.via,
         )
     )
 
@@ -88,7 +78,9 @@ def decision(session: Session, version: ModelVersion) -> Decision | None:
     """The newest decision on a version."""
     query = select(DecisionRow).join(VersionRow).where(VersionRow.identity == version.identity)
     row = session.scalar(query.order_by(DecisionRow.id.desc()).limit(1))
-    return None if row is None else Decision(row.accepted, row.by, row.reason, row.at)
+    if row is None:
+        return None
+    return Decision(row.accepted, row.by, row.reason, row.at, row.until, row.via)
 
 
 def _sound() -> Select[VersionRow]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -86,6 +86,7 @@ class VersionRow(Base):
     noted_at: Mapped[datetime | None]  # None: audited by hand, no source has announced it
     fresh: Mapped[bool] = mapped_column(default=False)  # made while its model was watched already
     concluded_at: Mapped[datetime | None] = mapped_column(index=True)  # its first audit
+    judged_as: Mapped[str | None]  # hash of the policy it was last held against
 
     __table_args__ = (
         Index(None, "source", "model", "created_at"),
@@ -204,6 +205,8 @@ class DecisionRow(Base):
     by: Mapped[str]
     reason: Mapped[str]
     at: Mapped[datetime]
+    until: Mapped[date | None]  # the last day it holds
+    via: Mapped[str]  # how it was said
 
 
 class DeliveryRow(Base):

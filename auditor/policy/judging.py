@@ -2,32 +2,20 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from fnmatch import fnmatchcase
 
 from auditor import checks
-from auditor.checks.base import Case, name_of, was_made
+from auditor.checks.base import Case
 from auditor.document import coverage, share_read
+from auditor.policy.gating import Held, Part, conditions, gates, hold
 from auditor.policy.levels import ERROR, OFF, Policy
-from auditor.records import Condition, Finding, Origin, Reading, Verdict, Waiver
+from auditor.policy.origins import Before, Origins, standing
+from auditor.policy.rules import AnyRule
+from auditor.records import Condition, Finding, Origin, Reading, Verdict
 
 MIN_COVERAGE = 0.95  # of the parameters of matrices; below it nothing can be green
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What was concluded about the baseline.
-
-    `findings` are those of its stored audit (with the origins they had there), or, where it
-    was never audited, what the checks find in it now. `anew` is what today's checks find in
-    it; a symptom only there was always present, and a newer analyzer sees it.
-    """
-
-    findings: Sequence[Finding] = ()
-    anew: Sequence[Finding] = ()
-    accepted: bool = False  # a person accepted the version with all its findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,139 +29,57 @@ class Judgement:
 
 
 def judge(
-    case: Case, policy: Policy, before: Before | None = None, *, model: str, as_of: date
+    case: Case,
+    policy: Policy,
+    before: Before | None = None,
+    *,
+    model: str,
+    as_of: date,
+    known: Sequence[Finding] | None = None,
 ) -> Judgement:
     """Findings with origin and level, the gate row by row, and the verdict.
 
-    A version is BLOCK when a condition of level error fails on findings that are new or
-    were never accepted, and not waived, INCOMPLETE when less than `MIN_COVERAGE` of its
-    matrices was read, a file cannot be parsed or a time budget left something out, REVIEW
-    when a condition of level warn fails, else PASS; in that precedence. No waiver makes up
-    for what was not read.
+    A version is BLOCK when a rule of level error fails on findings that are new or were
+    never accepted, and not waived, INCOMPLETE when less than `MIN_COVERAGE` of its matrices
+    was read, a file cannot be parsed or a time budget left something out, REVIEW when a rule
+    of level warn fails, else PASS; in that precedence. No waiver makes up for what was not
+    read. A policy with a floor is two: a version has to pass both.
 
     Parameters
     ----------
     case
         What was measured.
     policy
-        Levels, thresholds and waivers.
+        Rules, thresholds and waivers.
     before
         What was concluded about the baseline; None without one.
     model
         The version's model as waivers name it, ``source:name``.
     as_of
         The day of the judgement, in UTC; a waiver holds until the end of its last day.
+    known
+        What an older analyzer found in these very weights, where one did: what only today's
+        checks see in them does not gate.
 
     Returns
     -------
     Judgement
         The same for the same arguments.
     """
-    found = checks.examine(replace(case, stood=_standing(before)), policy.checks)
-    renamed = {after: old for old, after in case.comparison.renamed} if case.comparison else {}
-    waivers = policy.in_force(model, as_of)
-    judged = (
-        replace(
-            finding,
-            level=policy.level(finding.check),
-            origin=_origin(finding, before, renamed),
-        )
-        for finding in found
-    )
-    findings = tuple(_waived(finding, waivers) for finding in judged)
-    gate = (*_conditions(case, findings, policy, before), *_general(case, policy))
+    seen = replace(case, stood=standing(before))
+    parts = [Part.of(part, model, as_of) for part in policy.parts]
+    origins = Origins.of(case, before, known)
+    held = hold(seen, parts, origins)
+    stood = None
+    if before is not None:
+        stood = [one for one in before.findings if one.origin != Origin.FIXED]
+    ruled = list(conditions(seen, parts, held, stood))
+    gate = (*(row for _, row in ruled), *_general(case, policy))
     verdict = _verdict(gate)
-    everything = (*findings, *_fixed(findings, before, renamed, policy))
-    return Judgement(everything, gate, verdict, _reason(verdict, findings, case, gate))
-
-
-def _standing(before: Before | None) -> tuple[Finding, ...]:
-    """What the baseline's audit found and nobody accepted."""
-    if before is None or before.accepted:
-        return ()
-    return tuple(known for known in before.findings if known.origin in {Origin.NEW, Origin.OPEN})
-
-
-def gates(finding: Finding) -> bool:
-    """Whether a finding counts in the gate.
-
-    A finding graver than its check's own severity does not exist; one below it was put
-    down to information by the check and never gates.
-    """
-    grave = finding.severity >= checks.BY_NAME[finding.check].severity
-    return grave and finding.level != OFF and finding.origin in {Origin.NEW, Origin.OPEN}
-
-
-STAYS = {  # what the baseline's finding makes of the same finding here; anything else is open
-    Origin.ACCEPTED: Origin.ACCEPTED,
-    Origin.ANALYZER: Origin.ANALYZER,  # it was there before anything could see it
-}
-
-
-def _origin(finding: Finding, before: Before | None, renamed: Mapping[str, str]) -> Origin:
-    if before is None:
-        return Origin.NEW
-    layer = renamed.get(finding.layer, finding.layer) if finding.layer else None
-    key = (finding.check, layer)
-    stood = {known.key: known for known in before.findings if known.origin != Origin.FIXED}
-    if key in stood:
-        return Origin.ACCEPTED if before.accepted else STAYS.get(stood[key].origin, Origin.OPEN)
-    return Origin.ANALYZER if any(known.key == key for known in before.anew) else Origin.NEW
-
-
-def _waived(finding: Finding, waivers: Iterable[Waiver]) -> Finding:
-    """The finding as waived by what covers it and holds longest, if it would gate."""
-    covering = [waiver for waiver in waivers if _covers(waiver, finding)]
-    if not covering or not gates(finding):
-        return finding
-    longest = max(covering, key=lambda waiver: waiver.expires)
-    return replace(finding, origin=Origin.WAIVED, waiver=str(longest))
-
-
-def _covers(waiver: Waiver, finding: Finding) -> bool:
-    if waiver.check != finding.check:
-        return False
-    if waiver.layer is None or finding.layer is None:
-        return waiver.layer == finding.layer
-    return fnmatchcase(finding.layer, waiver.layer)
-
-
-def _fixed(
-    findings: Iterable[Finding],
-    before: Before | None,
-    renamed: Mapping[str, str],
-    policy: Policy,
-) -> Iterable[Finding]:
-    """What the baseline had and this version has not, of checks that gate."""
-    if before is None:
-        return
-    now = {(f.check, renamed.get(f.layer, f.layer) if f.layer else None) for f in findings}
-    for known in before.findings:
-        level = policy.level(known.check)
-        if known.key not in now and known.origin != Origin.FIXED and level != OFF:
-            yield replace(known, origin=Origin.FIXED, level=level, waiver="")
-
-
-def _conditions(
-    case: Case, findings: Iterable[Finding], policy: Policy, before: Before | None
-) -> Iterable[Condition]:
-    """One row per check that is not off: how many findings of it gate, at most none.
-
-    A check that could not be made, for the analysis leaves its column out, has no number.
-    """
-    now = Counter(finding.check for finding in findings if gates(finding))
-    then = Counter(f.check for f in before.findings if f.origin != Origin.FIXED) if before else None
-    for check in policy.checks:
-        name = name_of(type(check))
-        if (level := policy.level(name)) != OFF:
-            yield Condition(
-                condition=check.condition,
-                level=level,
-                limit=0.0,
-                value=float(now[name]) if was_made(check, case) else math.nan,
-                baseline=float(then[name]) if then is not None else None,
-                passed=now[name] == 0,
-            )
+    found = [one.finding for one in held]
+    failed = [rule for rule, row in ruled if not row.passed]
+    everything = (*found, *origins.fixed(found, policy, model))
+    return Judgement(everything, gate, verdict, _reason(verdict, held, failed, case, gate))
 
 
 COVERAGE = "Share of the matrices' parameters that was read and checked"
@@ -190,9 +96,11 @@ def _general(case: Case, policy: Policy) -> Iterable[Condition]:
     if late := _left_out(case):
         yield Condition(TIMELY, ERROR, 0.0, float(late), None, passed=False)
     yield Condition(PARSED, ERROR, 0.0, float(bad), None, passed=bad == 0)
-    if policy.baseline != OFF:
-        has = case.comparison is not None
-        yield Condition(BASELINE, policy.baseline, 1.0, float(has), None, passed=has)
+    for part in policy.parts:
+        if part.baseline != OFF:
+            has = case.comparison is not None or case.profile is not None
+            yield Condition(BASELINE, part.baseline, 1.0, float(has), None, passed=has)
+            break
 
 
 def _left_out(case: Case) -> int:
@@ -217,16 +125,22 @@ def _verdict(gate: Sequence[Condition]) -> Verdict:
 
 
 def _reason(
-    verdict: Verdict, findings: Sequence[Finding], case: Case, gate: Sequence[Condition]
+    verdict: Verdict,
+    held: Sequence[Held],
+    failed: Sequence[AnyRule],
+    case: Case,
+    gate: Sequence[Condition],
 ) -> str:
     """One sentence with a number in it."""
     if verdict == Verdict.INCOMPLETE:
         return _incomplete(case)
-    if gating := [finding for finding in findings if gates(finding)]:
+    lost = {id(rule) for rule in failed}
+    gating = [one.finding for one in held if any(id(r) in lost for r in one.under.values())]
+    if gating:
         return _symptoms(gating)
     if verdict == Verdict.REVIEW:
         return next(f"failed: {row.condition}" for row in gate if not row.passed)
-    return _clean(case, findings) + _not_looked_for(gate)
+    return _clean(case, [one.finding for one in held]) + _not_looked_for(gate)
 
 
 def _symptoms(gating: Sequence[Finding]) -> str:
@@ -236,15 +150,24 @@ def _symptoms(gating: Sequence[Finding]) -> str:
     like_it = others.pop(worst.check) - 1
     parts = [f"{worst.message} ({like_it} more like it)" if like_it else worst.message]
     for check, number in others.items():
-        condition = checks.BY_NAME[check].condition
+        condition = _condition(check)
         parts.append(f"{condition[0].lower()}{condition[1:]}: {number}")
     return "; ".join(parts)
 
 
-def _clean(case: Case, findings: Iterable[Finding]) -> str:
+def _condition(check: str) -> str:
+    """What a finding's check asks; of a limit on a metric, its name."""
+    found = checks.BY_NAME.get(check)
+    return found.condition if found else f"beyond the limit {check}"
+
+
+def _clean(case: Case, findings: Sequence[Finding]) -> str:
     layers = f"no known symptom in {len(case.layers)} layer{'s' * (len(case.layers) != 1)}"
     if waived := sum(finding.origin == Origin.WAIVED for finding in findings):
         layers += f" besides {waived} waived finding{'s' * (waived > 1)}"
+    let_pass = Counter(finding.origin for finding in findings if gates(finding)).total()
+    if let_pass:
+        layers += f" but {let_pass} that the policy lets pass"
     if case.comparison is None:
         return layers
     return f"{layers}, compared with version {case.comparison.baseline.id.version}"

@@ -1,16 +1,18 @@
 """Policies: a level for every check, the presets that ship, the waivers in force."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
 from auditor import checks
 from auditor.checks.base import Check
+from auditor.policy.rules import AnyRule, CheckRule, effective
 from auditor.records import Level, Waiver
 
 OFF, WARN, ERROR = Level.OFF, Level.WARN, Level.ERROR
+GRAVITY = (OFF, WARN, ERROR)
 
 PRESET_NAMES = ("observe", "recommended", "strict")
 LEVELS: Mapping[str, tuple[Level, Level, Level]] = {  # one column per preset, in that order
@@ -34,20 +36,37 @@ LEVELS: Mapping[str, tuple[Level, Level, Level]] = {  # one column per preset, i
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A level for every check, with the check's thresholds, and what is waived."""
+    """What is looked for, how grave it is, how much of it is let pass, and what is waived.
+
+    A version has to pass the policy and its `floor`, each by its own rules, thresholds and
+    waivers: so a floor can be tightened, and nothing of it can be let off from below.
+    """
 
     name: str
     checks: tuple[Check, ...] = field(default_factory=lambda: tuple(c() for c in checks.ALL))
-    levels: Mapping[str, Level] = field(default_factory=dict)  # check name -> level; absent: off
+    rules: tuple[AnyRule, ...] = ()  # of those on one subject the last that fits decides
     baseline: Level = OFF  # what a version without a baseline amounts to
     waivers: tuple[Waiver, ...] = ()  # expired ones may be among them
+    floor: "Policy | None" = None  # an organisation's, for every project
+    retroactive: bool = False  # whether a change of the policy judges all of history again
 
-    def level(self, check: str) -> Level:
-        """Level of a check by name."""
-        return self.levels.get(check, OFF)
+    @property
+    def parts(self) -> tuple["Policy", ...]:
+        """The policy, and the floor under it."""
+        return (self, *self.floor.parts) if self.floor else (self,)
+
+    def level(self, check: str, model: str = "") -> Level:
+        """Gravest level that a check may have somewhere in a model (``source:name``)."""
+        found = [
+            rule.level
+            for part in self.parts
+            for rule in effective(part.rules, model)
+            if rule.check == check
+        ]
+        return max(found, key=GRAVITY.index, default=OFF)
 
     def in_force(self, model: str, as_of: date) -> tuple[Waiver, ...]:
-        """Waivers for a model (``source:name``) that hold on a day, their last day included."""
+        """Own waivers for a model (``source:name``) that hold on a day, the last included."""
         return tuple(
             waiver
             for waiver in self.waivers
@@ -57,14 +76,15 @@ class Policy:
     def hash(self, model: str, as_of: date) -> str:
         """Differs between policies that could judge this model differently on this day.
 
-        Only the waivers in force count. So it changes on the day after one expired, and no
-        verdict that rested on that waiver is repeated; and it stays when a waiver for
-        another model is added.
+        Only the rules for the model and the waivers in force count. So it changes on the day
+        after one expired, and no verdict that rested on that waiver is repeated; and it stays
+        when a waiver or a rule for another model is added, or a rule moves to another line.
         """
-        levels = sorted((name, str(level)) for name, level in self.levels.items())
+        rules = [replace(rule, source="", model="") for rule in effective(self.rules, model)]
         waivers = sorted(repr(waiver) for waiver in self.in_force(model, as_of))
-        text = repr((levels, self.checks, str(self.baseline), checks.VERSION, waivers))
-        return sha256(text.encode()).hexdigest()[:16]
+        floor = self.floor.hash(model, as_of) if self.floor else ""
+        said = (rules, self.checks, str(self.baseline), checks.VERSION, waivers, floor)
+        return sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def preset(name: str) -> Policy:
@@ -77,6 +97,8 @@ def preset(name: str) -> Policy:
     """
     if name not in PRESET_NAMES:
         raise KeyError(name)
-    column = PRESET_NAMES.index(name)
-    levels = {check: row[column] for check, row in LEVELS.items()}
-    return Policy(name, levels=levels, baseline=WARN if name == "strict" else OFF)
+    column, source = PRESET_NAMES.index(name), f"preset {name}"
+    rules = tuple(
+        CheckRule(check=check, level=row[column], source=source) for check, row in LEVELS.items()
+    )
+    return Policy(name, rules=rules, baseline=WARN if name == "strict" else OFF)

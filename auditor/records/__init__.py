@@ -26,6 +26,7 @@ from auditor.records.changes import (
     Seen,
     Trouble,
 )
+from auditor.records.decisions import Decision
 from auditor.records.findings import (
     Condition,
     Finding,
@@ -52,6 +53,7 @@ from auditor.records.layers import (
     Skip,
     Trap,
 )
+from auditor.records.profiles import Band, Profile
 from auditor.records.rhythms import Rhythm
 from auditor.records.settings import Settings
 from auditor.records.versions import (
@@ -66,9 +68,11 @@ __all__ = [
     "PARTS",
     "UNTIMELY",
     "Audit",
+    "Band",
     "Change",
     "Comparison",
     "Condition",
+    "Decision",
     "FileFailure",
     "FileRecord",
     "Finding",
@@ -89,6 +93,7 @@ __all__ = [
     "Phase",
     "PickleGlobal",
     "Priority",
+    "Profile",
     "Reached",
     "Reading",
     "Renamed",

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
+from auditor.records.decisions import Decision
 from auditor.records.findings import Condition, Finding, Verdict
 from auditor.records.layers import Comparison, LayerRecord, Skip
+from auditor.records.profiles import Profile
 from auditor.records.settings import Settings
 from auditor.records.versions import ModelVersion
 
@@ -101,3 +103,6 @@ class Audit:
     started_at: datetime
     seconds: float
     trend: tuple[Trend, ...] = ()  # oldest first, this version not included
+    decision: Decision | None = None  # the newest that holds, of a person on this version
+    profile: Profile | None = None  # what stood in for a baseline
+    checks: int = 0  # `auditor.checks.VERSION` of the checks that judged it

@@ -61,11 +61,12 @@ class Finding:
     waiver: str = ""  # of origin waived: until when, by whom and why
     meaning: str = ""  # what the symptom means, in two sentences, from the check
     advice: str = ""  # what to try, from the check
+    shape: tuple[int, ...] | None = None  # of the layer; of another shape it is another layer
 
     @property
-    def key(self) -> tuple[str, str | None]:
-        """The same symptom in another version has the same key."""
-        return self.check, self.layer
+    def key(self) -> tuple[str, str | None, tuple[int, ...] | None]:
+        """The same symptom in another version has the same key: check, layer and shape."""
+        return self.check, self.layer, self.shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +101,4 @@ class Condition:
     value: float
     baseline: float | None
     passed: bool
+    source: str = ""  # where the rule is written: "preset strict", "policy.yaml, line 12"

@@ -38,6 +38,10 @@ EMBEDDINGS = frozenset(
 EMBEDDING_ENDS = ("embd", "embed", "embedding", "embeddings")  # the first as llama.cpp has it
 EXPERT_END = "exps"  # ffn_up_exps: one matrix for each expert, in llama.cpp's names
 STACK_ENDS = ("attn_k_b", "attn_v_b")  # one matrix for each head, in llama.cpp's names
+ROLES = {  # of a layer in a block, by what its modules are called
+    "attention": ("attn", "attention", "q_proj", "k_proj", "v_proj", "o_proj", "qkv"),
+    "mlp": ("mlp", "ffn", "feed_forward", "feedforward", "gate_proj", "up_proj", "down_proj"),
+}
 BETWEEN = 1  # neither embedding nor head: where `_group` puts all other layers
 
 
@@ -162,3 +166,20 @@ def _parts(name: str) -> list[str]:
     start = next((i for i, part in enumerate(parts) if part not in WRAPPERS), 0)
     end = len(parts) - 1 if parts[-1] in VALUES and len(parts) - start > 1 else len(parts)
     return parts[start:end]
+
+
+def role_of(name: str) -> str:
+    """What a layer does in a transformer's block by its name: attention, mlp; else nothing.
+
+    Examples
+    --------
+    >>> role_of("model.layers.0.self_attn.q_proj.weight"), role_of("h.0.mlp.c_fc.weight")
+    ('attention', 'mlp')
+    >>> role_of("layer1.0.conv1.weight")
+    ''
+    """
+    for part in reversed(_parts(name)):
+        for role, words in ROLES.items():
+            if any(word in part for word in words):
+                return role
+    return ""

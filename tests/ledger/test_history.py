@@ -7,7 +7,7 @@ import pytest
 
 from auditor.document import Document
 from auditor.ledger import Ledger
-from auditor.records import FileRecord, ModelVersion, Reading, Trend, Verdict
+from auditor.records import Decision, FileRecord, ModelVersion, Reading, Trend, Verdict
 from tests.ledger.makers import DAY, START, audited, finding, layer, note, version, versions
 
 
@@ -22,7 +22,7 @@ def save(
 def decide(
     ledger: Ledger, of: ModelVersion, *, accept: bool, by: str = "ann", at: datetime = START
 ) -> None:
-    ledger.decide(of, accept=accept, by=by, reason="because", at=at)
+    ledger.decide(of, Decision(accept, by, "because", at))
 
 
 @pytest.mark.parametrize(

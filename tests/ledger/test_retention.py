@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from auditor.document import Document
 from auditor.ledger import Forgotten, Hint, Ledger, Notice, retention
 from auditor.ledger.models import AuditRow, Base, DeliveryRow, DeliveryState, FindingRow, LayerRow
-from auditor.records import Finding, ModelVersion
+from auditor.records import Decision, Finding, ModelVersion
 from tests.ledger.makers import DAY, MINUTE, START, audited, finding, layer, note, version, versions
 
 LATER = START + 100 * DAY
@@ -68,7 +68,9 @@ def test_audit_that_a_person_decided_on_stays(ledger):
     for day in range(4):
         audits.append(save(ledger, version(1), START + day * DAY, str(day)))
         if day == 1:
-            ledger.decide(version(1), accept=True, by="ann", reason="", at=START + 1.5 * DAY)
+            ledger.decide(
+                version(1), Decision(accept=True, by="ann", reason="", at=START + 1.5 * DAY)
+            )
     assert ledger.forget(NOW).audits == 2
     kept = [audit for audit in audits if ledger.audit(audit["id"]) is not None]
     assert kept == [audits[1], audits[3]]
@@ -123,7 +125,9 @@ def test_deliveries_that_arrived_or_were_superseded_go(ledger):
     ledger.delivered(first.id, START)
     save(ledger, version(1), LATER, "2", sinks=("files",))
     save(ledger, version(2), START, "1", sinks=("files",))
-    ledger.decide(version(1), accept=True, by="ann", reason="", at=START)  # keeps the audit
+    ledger.decide(
+        version(1), Decision(accept=True, by="ann", reason="", at=START)
+    )  # keeps the audit
     assert ledger.forget(START) == Forgotten()
     assert ledger.forget(LATER) == Forgotten(deliveries=2)
     assert [delivery.sink for delivery in ledger.due(NOW)] == ["files", "files"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from auditor.ledger import Hint, Ledger, SourceState, Told
-from auditor.records import Gone, ModelVersion, Renamed, Trouble, VersionId
+from auditor.records import Decision, Gone, ModelVersion, Renamed, Trouble, VersionId
 from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, note, version, versions
 
 
@@ -89,7 +89,7 @@ def test_renamed_version_keeps_its_audit_its_decision_and_its_place(ledger):
     note(ledger, "mlflow", versions(1, 2), None, None, START)
     for number in (1, 2):
         ledger.save(version(number), audited(version(number)), sinks=[], at=START)
-    ledger.decide(version(1), accept=True, by="ann", reason="fine", at=START)
+    ledger.decide(version(1), Decision(accept=True, by="ann", reason="fine", at=START))
     after = [renamed(of, "letters") for of in versions(1, 2, 3)]
     changes = [Renamed(version(number), after[number - 1]) for number in (1, 2)]
     assert tell(ledger, *changes, seen=tuple(after)) == 1  # 3 is new

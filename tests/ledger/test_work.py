@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auditor.errors import UsageError
 from auditor.ledger import Ledger, Told
-from auditor.records import Gone, ModelVersion, Priority, Verdict
+from auditor.records import Decision, Gone, ModelVersion, Priority, Verdict
 from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, note, version, versions, waiting
 from tests.postgres_server import postgres
 
@@ -211,7 +211,7 @@ def test_version_the_ledger_never_met_is_named(ledger, what):
         "gone": lambda of: ledger.gone(of, ""),
         "refused": lambda of: ledger.refused(of, ""),
         "ask": ledger.ask,
-        "decide": lambda of: ledger.decide(of, accept=True, by="me", reason="", at=START),
+        "decide": lambda of: ledger.decide(of, Decision(accept=True, by="me", reason="", at=START)),
     }
     with pytest.raises(UsageError, match=r"does not know mlflow:digits@1; audit it first"):
         calls[what](version(1))

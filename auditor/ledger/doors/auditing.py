@@ -6,8 +6,7 @@ from datetime import datetime
 from auditor.document import Document
 from auditor.ledger import audits, history
 from auditor.ledger.door import Door
-from auditor.ledger.history import Decision
-from auditor.records import ModelVersion, Trend
+from auditor.records import Decision, ModelVersion, Trend
 
 
 class Auditing(Door):
@@ -87,12 +86,10 @@ class Auditing(Door):
         with self._read() as session:
             return history.trend(session, version, limit)
 
-    def decide(
-        self, version: ModelVersion, *, accept: bool, by: str, reason: str, at: datetime
-    ) -> None:
+    def decide(self, version: ModelVersion, decision: Decision) -> None:
         """Record a person's accept or reject; earlier decisions stay on record."""
         with self._write() as session:
-            history.decide(session, version, Decision(accept, by, reason, at))
+            history.decide(session, version, decision)
 
     def decision(self, version: ModelVersion) -> Decision | None:
         """The newest decision on a version; None where nobody decided."""

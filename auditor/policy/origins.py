@@ -1,0 +1,92 @@
+"""Where a finding comes from, seen from the baseline: by check, layer and shape."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from auditor.checks.base import Case
+from auditor.policy.levels import OFF, Policy
+from auditor.records import Finding, Origin
+
+Key = tuple[str, str | None, tuple[int, ...] | None]
+STAYS = {  # what the baseline's finding makes of the same finding here; anything else is open
+    Origin.ACCEPTED: Origin.ACCEPTED,
+    Origin.ANALYZER: Origin.ANALYZER,  # it was there before anything could see it
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was concluded about the baseline.
+
+    `findings` are those of its stored audit (with the origins they had there), or, where it
+    was never audited, what the checks find in it now. `anew` is what today's checks find in
+    it; a symptom only there was always present, and a newer analyzer sees it.
+    """
+
+    findings: Sequence[Finding] = ()
+    anew: Sequence[Finding] = ()
+    accepted: bool = False  # a person accepted the version with all its findings
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Tells the origin of findings of one version."""
+
+    before: Before | None
+    renamed: Mapping[str, str]  # name here -> name in the baseline
+    known: frozenset[Key] | None  # what an older analyzer found in these very weights
+
+    @classmethod
+    def of(cls, case: Case, before: Before | None, known: Iterable[Finding] | None) -> "Origins":
+        """Of the version in a case."""
+        pairs = case.comparison.renamed if case.comparison else ()
+        keys = None if known is None else frozenset(_keys(known))
+        return cls(before, {after: old for old, after in pairs}, keys)
+
+    def origin(self, finding: Finding) -> Origin:
+        """Where a finding comes from, before any waiver."""
+        found = self._by_baseline(finding)
+        if found == Origin.NEW and self.known is not None and finding.key not in self.known:
+            return Origin.ANALYZER if _is_of_a_check(finding) else found
+        return found
+
+    def _by_baseline(self, finding: Finding) -> Origin:
+        if self.before is None:
+            return Origin.NEW
+        key = self._then(finding)
+        stood = {one.key: one for one in self.before.findings if one.origin != Origin.FIXED}
+        if key in stood:
+            accepted = self.before.accepted
+            return Origin.ACCEPTED if accepted else STAYS.get(stood[key].origin, Origin.OPEN)
+        return Origin.ANALYZER if key in _keys(self.before.anew) else Origin.NEW
+
+    def fixed(self, findings: Iterable[Finding], policy: Policy, model: str) -> Iterator[Finding]:
+        """What the baseline had and this version has not, of checks that are not off."""
+        if self.before is None:
+            return
+        now = {self._then(finding) for finding in findings}
+        for known in self.before.findings:
+            level = policy.level(known.check, model)
+            if known.key not in now and known.origin != Origin.FIXED and level != OFF:
+                yield replace(known, origin=Origin.FIXED, level=level, waiver="")
+
+    def _then(self, finding: Finding) -> Key:
+        """The key that the same finding has in the baseline."""
+        check, layer, shape = finding.key
+        return check, self.renamed.get(layer, layer) if layer else None, shape
+
+
+def standing(before: Before | None) -> tuple[Finding, ...]:
+    """What the baseline's audit found and nobody accepted."""
+    if before is None or before.accepted:
+        return ()
+    return tuple(known for known in before.findings if known.origin in {Origin.NEW, Origin.OPEN})
+
+
+def _is_of_a_check(finding: Finding) -> bool:
+    """Whether what finds it can change with the analyzer; a limit changes with the policy."""
+    return ":" not in finding.check
+
+
+def _keys(findings: Iterable[Finding]) -> set[Key]:
+    return {finding.key for finding in findings}
