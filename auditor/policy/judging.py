@@ -10,7 +10,7 @@ from auditor import checks
 from auditor.checks.base import Case
 from auditor.document import coverage, share_read
 from auditor.policy.gating import Held, Part, conditions, gates, hold
-from auditor.policy.levels import ERROR, OFF, Policy
+from auditor.policy.levels import ERROR, GRAVITY, OFF, Policy
 from auditor.policy.origins import Before, Origins, standing
 from auditor.policy.rules import AnyRule
 from auditor.records import Condition, Finding, Origin, Reading, Verdict
@@ -96,11 +96,10 @@ def _general(case: Case, policy: Policy) -> Iterable[Condition]:
     if late := _left_out(case):
         yield Condition(TIMELY, ERROR, 0.0, float(late), None, passed=False)
     yield Condition(PARSED, ERROR, 0.0, float(bad), None, passed=bad == 0)
-    for part in policy.parts:
-        if part.baseline != OFF:
-            has = case.comparison is not None or case.profile is not None
-            yield Condition(BASELINE, part.baseline, 1.0, float(has), None, passed=has)
-            break
+    wanted = max((part.baseline for part in policy.parts), key=GRAVITY.index)
+    if wanted != OFF:
+        has = case.comparison is not None or case.profile is not None
+        yield Condition(BASELINE, wanted, 1.0, float(has), None, passed=has)
 
 
 def _left_out(case: Case) -> int:
