@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, fields
+from typing import ClassVar, Protocol, get_type_hints
 
 from auditor.records import (
     Comparison,
     Finding,
+    LayerChange,
     LayerRecord,
     Profile,
     Reading,
@@ -17,6 +18,7 @@ from auditor.records import (
 )
 
 NOTHING_READ = Reading(files=(), bytes_read=0)
+BEFORE = "before"  # evidence: the value that a change was held against
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,51 @@ class Case:
     stood: Sequence[Finding] = ()  # findings of the baseline's audit that nobody accepted
     history: Sequence[Trend] = ()  # earlier versions of the model, oldest first
     profile: Profile | None = None  # of models like this one
+
+    def change(self, layer: LayerRecord) -> LayerChange | None:
+        """The comparison of a layer with the baseline's; None where there is none."""
+        return self.comparison.change(layer.name) if self.comparison else None
+
+    def standing(self, layer: LayerRecord | None, *checks: str) -> Finding | None:
+        """The baseline's finding of one of these checks that still says what it is held against.
+
+        A change that nobody accepted is not undone by happening only once. Where the
+        baseline's own finding on the same layer stands, a value is held against what that
+        finding was held against (its evidence `BEFORE`), not against the baseline: version 2
+        collapsed against version 1, and version 3, as collapsed as version 2, is held against
+        version 1. So the finding is there until the value is back; and once a person accepted
+        a version, that version is the measure.
+
+        Parameters
+        ----------
+        layer
+            None for findings about the version as a whole.
+        checks
+            Whose findings count: the checks of both directions of one quantity, so that what
+            comes back from an explosion is no collapse.
+        """
+        change = self.change(layer) if layer else None
+        if layer and not change:
+            return None
+        name = change.before.name if change else None
+        found = (one for one in self.stood if one.check in checks and one.layer == name)
+        return next((one for one in found if one.evidence.get(BEFORE) is not None), None)
+
+    def held_against(self, layer: LayerRecord | None, *checks: str, else_: float) -> float:
+        """The value that a standing finding was held against; see `standing`."""
+        found = self.standing(layer, *checks)
+        return float(found.evidence[BEFORE]) if found else else_
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What a field of a check does, in a few words, and its unit.
+
+    It annotates the field: ``min_evals: Annotated[int, Threshold("...", "eigenvalues")]``.
+    """
+
+    does: str
+    unit: str = "1"
 
 
 class Check(Protocol):
@@ -56,3 +103,22 @@ def was_made(check: Check, case: Case) -> bool:
 def name_of(check: type[Check]) -> str:
     """Key of a check in policies and reports: ``OverTrained`` is ``over_trained``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", check.__name__).lower()
+
+
+def thresholds(check: type[Check]) -> dict[str, Threshold]:
+    """What the fields of a check do, by their names.
+
+    Raises
+    ------
+    KeyError
+        If a field is not annotated with a `Threshold`.
+    """
+    hints = get_type_hints(check, include_extras=True)
+    found: dict[str, Threshold] = {}
+    for field in fields(check):  # type: ignore[arg-type]  # every check is a dataclass
+        said = getattr(hints[field.name], "__metadata__", ())
+        known = [one for one in said if isinstance(one, Threshold)]
+        if not known:
+            raise KeyError(field.name)
+        found[field.name] = known[0]
+    return found
