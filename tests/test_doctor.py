@@ -48,7 +48,7 @@ def config(tmp_path):
         ledger=f"sqlite:///{tmp_path / 'auditor.db'}",
         data=tmp_path / "data",
         reports=tmp_path / "reports",
-        sources=(Plugin("folder", {"root": tmp_path / "models"}),),
+        sources=(Plugin("folder", {"root": tmp_path / "models", "settle": 0.0}),),
         sinks=(Plugin("files"),),
     )
 

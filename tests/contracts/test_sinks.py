@@ -56,7 +56,14 @@ def mlflow(tmp_path: Path) -> Place:  # noqa: ARG001 - all of it is on the serve
 FILL: dict[str, Callable[[Path], Place]] = {"files": files, "mlflow": mlflow}
 
 
-@pytest.fixture(params=plugins.kinds("sinks"), scope="module")
+WIDE = {"mlflow"}  # its server takes most of a minute for these; a line of its own is default
+KINDS = [
+    pytest.param(kind, marks=pytest.mark.wide if kind in WIDE else ())
+    for kind in plugins.kinds("sinks")
+]
+
+
+@pytest.fixture(params=KINDS, scope="module")
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Place:
     return FILL[request.param](tmp_path_factory.mktemp(request.param))
 

@@ -29,9 +29,11 @@ class Daemon:
     root: Path
     arguments: tuple[str, ...] = ("--no-web",)
     process: "subprocess.Popen[bytes]" = field(init=False)
+    begins: int = field(init=False)  # bytes that processes before it have logged
 
     def __post_init__(self) -> None:
         with (self.root / "serve.log").open("ab") as log:
+            self.begins = log.tell()
             self.process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-m", "auditor", "serve", *self.arguments],
                 cwd=self.root,
@@ -56,6 +58,11 @@ class Daemon:
             assert self.process.poll() is None, f"ended while it should {what}: {self.said}"
             assert time.monotonic() < deadline, f"did not {what}: {states(self.root)} {self.said}"
             time.sleep(LOOK)
+
+    @property
+    def leads(self) -> bool:
+        """Whether it began to lead, and so listens to signals; another one may have led before."""
+        return b"this process leads" in (self.root / "serve.log").read_bytes()[self.begins :]
 
     @property
     def said(self) -> str:

@@ -50,8 +50,8 @@ def test_fifty_kills_over_forty_audits_leave_what_an_undisturbed_run_leaves(undi
         time.sleep(delay)
         daemon.kill()
     with serving(root) as daemon:
-        daemon.until(lambda: is_settled(root, ALL), "finish")
-        daemon.stop()  # whatever its exit code: it may not have listened to signals yet
+        daemon.until(lambda: daemon.leads and is_settled(root, ALL), "lead and finish")
+        assert daemon.stop() == 0
     assert twice(root) == []
     assert state(root) == state(undisturbed)
     assert partial(root) == []

@@ -15,6 +15,8 @@ from auditor.sinks.mlflow import Mlflow
 from tests.mlflow_server import Server, free_port, running
 from tests.render import factory
 
+pytestmark = pytest.mark.wide  # half a minute of its server; one line of it is default
+
 WEIGHTS = {"model.safetensors": b"weights"}
 EXPERIMENT = "auditor"
 

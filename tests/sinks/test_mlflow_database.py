@@ -17,9 +17,12 @@ from tests import told
 from tests.render import factory
 from tests.sinks.test_mlflow import about
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::sqlalchemy.exc.SADeprecationWarning"  # by mlflow's own queries
-)
+pytestmark = [
+    pytest.mark.wide,
+    pytest.mark.filterwarnings(
+        "ignore::sqlalchemy.exc.SADeprecationWarning"  # by mlflow's own queries
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from tests.hub_server import TOKEN, Fault, Kind
 from tests.hub_store import Content
 from tests.hub_watch import NAME, Watched, watched
 
+pytestmark = pytest.mark.wide  # forty seconds of looks; test_hub_line has one of each
+
 Watch = Callable[..., Watched]
 WEIGHTS = [bytes([number]) * 100 for number in range(9)]
 README = b"# a card"

@@ -18,6 +18,8 @@ from tests.mlflow_server import Server, free_port, running
 HOUR = 3600 * 1000  # ms
 WEIGHTS = {"model.safetensors": b"weights"}
 
+pytestmark = pytest.mark.wide  # of its contract the default suite asks everything
+
 
 @pytest.fixture(scope="module")
 def server() -> Server:
