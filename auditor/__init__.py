@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-METRIC_SET = 3  # raised when a measured number would change
+METRIC_SET = 4  # raised when a measured number would change
 
 __all__ = [
     "METRIC_SET",

@@ -7,6 +7,7 @@ import numpy as np
 from auditor.metrics import columns
 from auditor.records import FloatArray, Layer, Measured, Measurement, Settings
 from auditor.spectral.eigenvalues import Eigensolver, lapack, spectra
+from auditor.spectral.entries import entries_of
 from auditor.spectral.histogram import histogram
 from auditor.spectral.phases import phase_of
 from auditor.spectral.reference_nulls import reference_twin
@@ -40,7 +41,7 @@ def measure(layer: Layer, settings: Settings, solve: Eigensolver = lapack) -> Me
     n, m = max(layer.slices[0].shape), min(layer.slices[0].shape)
     matrices = layer.slices if settings.vectors else ()
     rounded = 0.0 if layer.product else roundoff(layer.dtype)  # a product is not stored
-    s = Spectrum(values, n, m, rounded, settings, twin, matrices)
+    s = Spectrum(values, n, m, rounded, settings, twin, matrices, entries_of(layer))
     metrics = {metric.name: metric.compute(s) for metric in columns(settings)}
     shuffled = np.concatenate(twin.eigenvalues) if twin else None
     measurement = Measurement(

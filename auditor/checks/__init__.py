@@ -22,7 +22,7 @@ ALL: tuple[type[Check], ...] = (
     *drift.CHECKS,
 )
 BY_NAME: dict[str, type[Check]] = {name_of(check): check for check in ALL}
-VERSION = 2  # raised when a check would judge the same measurements differently
+VERSION = 3  # raised when a check would judge the same measurements differently
 
 
 def examine(case: Case, checks: Iterable[Check]) -> tuple[Finding, ...]:

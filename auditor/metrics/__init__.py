@@ -9,7 +9,16 @@ A new family is a file with such a table, and one line in `ALL` here. A table wh
 cost much or exist in one convention only is chosen in `columns`.
 """
 
-from auditor.metrics import capacity, determinant, norms, randomness, rank, tail, vectors
+from auditor.metrics import (
+    capacity,
+    determinant,
+    entries,
+    norms,
+    randomness,
+    rank,
+    tail,
+    vectors,
+)
 from auditor.metrics.base import Metric
 from auditor.records import Settings
 
@@ -17,6 +26,7 @@ ALL: tuple[Metric, ...] = (
     *tail.METRICS,
     *norms.METRICS,
     *rank.METRICS,
+    *entries.METRICS,
     *randomness.METRICS,
     *determinant.METRICS,
     *vectors.METRICS,
@@ -41,6 +51,7 @@ def columns(settings: Settings) -> tuple[Metric, ...]:
         (tail.FINGER_METRICS, settings.fix_fingers == "clip_xmax"),
         (norms.METRICS, True),
         (rank.METRICS, True),
+        (entries.METRICS, True),
         (randomness.BULK_METRICS, settings.mp_fit),
         (randomness.TWIN_METRICS, settings.randomize),
         (randomness.OWN_TWIN_METRICS, ours and settings.randomize),

@@ -40,6 +40,7 @@ class Layer:
     dtype: str  # as stored: float32, bfloat16, ...
     shape: tuple[int, ...]  # as stored, of a slice its tensor's; of a lora the product's
     slices: tuple[Matrix, ...]  # each (rows, cols), all of one shape, all finite
+    positions: int = 1  # slices, one after the other, that have their rows and columns in common
     part: str = ""  # "[0]" of a slice, "[q]" of a fused projection; empty: the whole tensor
     product: Callable[[], tuple[Matrix, ...]] | None = None  # of a lora
 

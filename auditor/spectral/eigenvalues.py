@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from auditor.records import FloatArray, Matrix
+from auditor.spectral.entries import not_zero
 
 Stack = NDArray[Any]  # of float64 or float32
 Eigensolver = Callable[[Stack], Stack]  # symmetric (..., m, m) -> (..., m) ascending
@@ -105,17 +106,11 @@ def _own(matrix: Matrix, solve: Eigensolver, dtype: np.dtype[Any]) -> FloatArray
 
 def _without_zeros(tall: Matrix) -> Matrix:
     """The matrix without rows and columns of zeros, larger side first: pruned units."""
-    rows, cols = _not_zero(tall), _not_zero(tall.T)
+    rows, cols = not_zero(tall), not_zero(tall.T)
     if rows.all() and cols.all():
         return tall
     dense = tall[np.ix_(rows, cols)]
     return dense if dense.shape[0] >= dense.shape[1] else dense.T
-
-
-def _not_zero(matrix: Matrix) -> NDArray[np.bool_]:
-    """Which rows are not all zero; most often their first entries tell."""
-    first: NDArray[np.bool_] = matrix[:, 0] != 0.0
-    return first if first.all() else np.asarray(matrix.any(axis=1))
 
 
 def _solved(tall: Matrix, exponent: int, solve: Eigensolver, dtype: np.dtype[Any]) -> Stack:

@@ -51,7 +51,10 @@ def cut(name: str, array: NDArray[Any], dtype: str, module: Module | None = None
     if non_finite := non_finite_values(values):
         return Skip(name, array.shape, "non-finite", dtype, non_finite=non_finite)
     kind = kind_of(name, values.shape, module)
-    return Layer(name, kind, dtype, array.shape, _slices(name, values, kind, module))
+    slices = _slices(name, values, kind, module)
+    is_kernel = kind.startswith("conv") and len(slices) > 1
+    positions = math.prod(values.shape[2:]) if is_kernel else 1
+    return Layer(name, kind, dtype, array.shape, slices, positions)
 
 
 def divide(layer: Layer, settings: Settings, fused: Split | None = None) -> tuple[Layer, ...]:
@@ -89,7 +92,7 @@ def non_finite_values(values: NDArray[Any]) -> int:
 
 
 def _part(layer: Layer, label: str, matrix: Matrix) -> Layer:
-    return replace(layer, name=layer.name + label, slices=(matrix,), part=label)
+    return replace(layer, name=layer.name + label, slices=(matrix,), positions=1, part=label)
 
 
 def _trimmed(name: str, array: NDArray[Any], module: Module | None) -> NDArray[Any]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from auditor.records import FloatArray, Matrix, Settings
 from auditor.spectral.alternatives import Ratios, likelihood_ratios
+from auditor.spectral.entries import Entries
 from auditor.spectral.marchenko_pastur import Bulk, fit_bulk
 from auditor.spectral.powerlaw import TailFit, fit_tail, tail_of
 from auditor.spectral.reference_nulls import fit_density
@@ -40,6 +41,7 @@ class Spectrum:
     settings: Settings
     twin: Twin | None = None  # where `settings.randomize`
     matrices: tuple[Matrix, ...] = ()  # the slices' weights, where a metric looks at vectors
+    entries: Entries | None = None  # what the weights themselves tell; None for a product
 
     @cached_property
     def eigenvalues(self) -> FloatArray:
