@@ -255,8 +255,8 @@ def measurement_key(layer: Layer, digest: str, settings: Settings) -> str:
     Parameters
     ----------
     layer
-        How it was cut: number and shape of its slices, and whether it is a Conv2d, which
-        the reference's convention scales.
+        How it was cut: number and shape of its slices, how many of them are positions of one
+        kernel, and whether it is a Conv2d, which the reference's convention scales.
     digest
         Of the layer: of its tensors, their scale, and which part of them it is.
     settings
@@ -264,5 +264,5 @@ def measurement_key(layer: Layer, digest: str, settings: Settings) -> str:
     """
     rows, cols = layer.slices[0].shape
     numeric = replace(settings, layers=(), more_distances=False)
-    cut = f"{len(layer.slices)}:{rows}x{cols}:{layer.kind == 'conv2d'}"
+    cut = f"{len(layer.slices)}:{rows}x{cols}:{layer.positions}:{layer.kind == 'conv2d'}"
     return sha256(f"{digest}|{cut}|{METRIC_SET}|{numeric!r}".encode()).hexdigest()
