@@ -12,7 +12,16 @@ from auditor.checks.base import Case, Check, name_of, was_made
 from auditor.policy import limits
 from auditor.policy.levels import GRAVITY, OFF, Policy
 from auditor.policy.origins import Key, Origins
-from auditor.policy.rules import AnyRule, CheckRule, MetricRule, Of, deciding, effective, kinds_of
+from auditor.policy.rules import (
+    AnyRule,
+    Bound,
+    CheckRule,
+    MetricRule,
+    Of,
+    deciding,
+    effective,
+    kinds_of,
+)
 from auditor.records import Condition, Finding, Level, Origin, Waiver
 
 GATING = (Origin.NEW, Origin.OPEN)
@@ -154,7 +163,7 @@ def _limit(rule: AnyRule) -> float:
     """Smaller is stricter."""
     if isinstance(rule, CheckRule):
         return float(rule.max)
-    return -rule.limit if rule.bound == "min" else rule.limit
+    return -rule.limit if rule.bound == Bound.MIN else rule.limit
 
 
 def _row(case: Case, part: Part, rule: AnyRule, now: int, then: float | None) -> Condition:
@@ -185,4 +194,5 @@ def _row_of_limit(case: Case, rule: MetricRule, now: int, then: float | None) ->
         baseline=before,
         passed=not now,
         source=rule.source,
+        least=rule.of != Of.LAYER and rule.bound == Bound.MIN,
     )

@@ -92,14 +92,15 @@ def _general(case: Case, policy: Policy) -> Iterable[Condition]:
     """Rows about the audit itself."""
     share = share_read(case.layers, case.skipped)
     bad = len(_unparsed(case.reading))
-    yield Condition(COVERAGE, ERROR, MIN_COVERAGE, share, None, passed=share >= MIN_COVERAGE)
+    enough = share >= MIN_COVERAGE
+    yield Condition(COVERAGE, ERROR, MIN_COVERAGE, share, None, passed=enough, least=True)
     if late := _left_out(case):
         yield Condition(TIMELY, ERROR, 0.0, float(late), None, passed=False)
     yield Condition(PARSED, ERROR, 0.0, float(bad), None, passed=bad == 0)
     wanted = max((part.baseline for part in policy.parts), key=GRAVITY.index)
     if wanted != OFF:
         has = case.comparison is not None or case.profile is not None
-        yield Condition(BASELINE, wanted, 1.0, float(has), None, passed=has)
+        yield Condition(BASELINE, wanted, 1.0, float(has), None, passed=has, least=True)
 
 
 def _left_out(case: Case) -> int:

@@ -102,3 +102,4 @@ class Condition:
     baseline: float | None
     passed: bool
     source: str = ""  # where the rule is written: "preset strict", "policy.yaml, line 12"
+    least: bool = False  # the limit is the least that passes, not the most

@@ -23,7 +23,13 @@ from auditor.render.wording import ORIGINS, SEVERITIES
 Fields = Mapping[str, Any]
 
 TOLD = {"name", "shape", "index", "alpha_lo", "alpha_hi"}  # in the columns already
-STRUCTURE = {"baseline", "traps", "spectrum", "phase_reason"}  # no cells: drawn or told apart
+STRUCTURE = {
+    "baseline",
+    "before",
+    "traps",
+    "spectrum",
+    "phase_reason",
+}  # no cells: drawn or told apart
 DIGITS = 5  # of the numbers in the page; the JSON beside it has all
 
 

@@ -13,7 +13,7 @@ from auditor.render.view import page
 
 LISTED = 10  # findings in a Markdown summary
 LONGEST = 400  # characters of one text in it
-STRUCTURE = {"traps", "spectrum", "baseline"}
+STRUCTURE = {"traps", "spectrum", "baseline", "before"}
 
 
 def as_json(document: Document) -> str:

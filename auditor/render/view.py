@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.document import Document
-from auditor.policy import BASELINE, COVERAGE
+from auditor.policy import COVERAGE
 from auditor.records import PARTS
 from auditor.render import listings
 from auditor.render.findings import FindingView, Group, groups
@@ -28,6 +28,7 @@ class GateRow:
     limit: str
     value: str
     baseline: str
+    source: str  # where the rule is written; "" for what always holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ def _gate(document: Document) -> Iterator[GateRow]:
             limit=_limit(row),
             value=_amount(row, row["value"]),
             baseline=_amount(row, row["baseline"]),
+            source=visible(row["source"]),
         )
 
 
@@ -160,8 +162,7 @@ def _badge(row: Mapping[str, Any]) -> Badge:
 
 
 def _limit(row: Mapping[str, Any]) -> str:
-    least = row["condition"] in {COVERAGE, BASELINE}
-    return f"{'≥' if least else '≤'} {_amount(row, row['limit'])}"
+    return f"{'≥' if row['least'] else '≤'} {_amount(row, row['limit'])}"
 
 
 def _amount(row: Mapping[str, Any], value: float | None) -> str:
