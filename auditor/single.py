@@ -5,14 +5,14 @@ remembers (verdicts, decisions), and only ``--deliver`` writes to it. Where the 
 is there, what was measured is kept in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from auditor.app import assemble, examiner, kept, tidy
-from auditor.baselines import as_baseline, is_earlier, may_be_one
+from auditor.app import assemble, examiner, kept, now, tidy
+from auditor.baselines import Choice, as_baseline, choose
 from auditor.config import Config
 from auditor.document import Document, document
 from auditor.errors import UsageError
@@ -21,11 +21,12 @@ from auditor.ledger import Ledger
 from auditor.memory import Passing
 from auditor.pipeline import Outcome, deliver
 from auditor.pipeline.visiting import TREND
-from auditor.policies import load_policy
-from auditor.records import ModelVersion
+from auditor.policies import configured
+from auditor.records import ModelVersion, SourceFile
 from auditor.refs import Named, files_of, find
 from auditor.wall.jobs import Execute, Memory, Progress
 from auditor.wall.process import apart
+from auditor.weights.choosing import stated_digest
 
 SQLITE = "sqlite:///"
 
@@ -60,13 +61,14 @@ def audit(
     """
     config = request.config
     named = find(request.ref, config)
-    policy = load_policy(config.policy if request.policy is None else request.policy)
+    policy = configured(config, request.policy)
     with existing_ledger(config) as ledger:
         memory, time_budget = _memory(config), request.time_budget
         examine = examiner(config, policy, memory, progress, execute, time_budget).examine
-        chosen = _chosen(request, named, ledger)
+        files = named.files()
+        chosen = _chosen(request, named, files, ledger)
         trend = ledger.trend(named.version, TREND) if ledger else ()
-        found = examine(named.version, named.files(), chosen, trend)
+        found = examine(named.version, files, chosen, trend)
     tidy(config)
     if request.baseline not in {None, "none"} and found.comparison is None:
         raise UsageError(
@@ -104,28 +106,31 @@ def _memory(config: Config) -> Memory:
     return kept(config) if config.data.is_dir() else Passing()
 
 
-def _chosen(request: Request, named: Named, ledger: Ledger | None) -> Chosen | None:
+def _chosen(
+    request: Request, named: Named, files: Sequence[SourceFile], ledger: Ledger | None
+) -> Chosen | None:
     """The baseline that was asked for, else the first configured one that may be one."""
+    as_of = now().date()
     if request.baseline == "none":
         return None
     if request.baseline is not None:
         found = find(request.baseline, request.config)
         if found.version.identity == named.version.identity:
             raise UsageError(f"{request.baseline} is the version itself; name another baseline")
-        return as_baseline(found.version, found.files, ledger)
-    for selector in request.config.baseline if named.source else ():
-        chosen = _resolved(selector, named, ledger)
-        if chosen and is_earlier(chosen.version, named.version):
-            return chosen
-    return None
+        return as_baseline(found.version, found.files, ledger, as_of)
+    choice = Choice(
+        selectors=request.config.baseline,
+        source=named.source,
+        ledger=ledger,
+        as_of=as_of,
+        files=partial(_files, named, request.config),
+        unaudited=True,
+    )
+    return choose(named.version, choice, stated_digest(files))
 
 
-def _resolved(selector: str, named: Named, ledger: Ledger | None) -> Chosen | None:
-    """What a selector names, unless the ledger knows that it may not be a baseline."""
-    version = ledger.previous(named.version) if ledger and selector == "previous" else None
-    if version is None and named.source:
-        version = named.source.resolve(selector, named.version)
-    if version is None:
-        return None
-    chosen = as_baseline(version, partial(files_of, version, named.source), ledger)
-    return chosen if may_be_one(chosen, ledger) else None
+def _files(named: Named, config: Config, version: ModelVersion) -> Sequence[SourceFile]:
+    """The files of a version in the same place as the one that was named, or elsewhere."""
+    if version.id.source == named.version.id.source:
+        return files_of(version, named.source)
+    return find(version.uri, config).files()

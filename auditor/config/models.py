@@ -1,5 +1,6 @@
 """What a configuration may say, as frozen, fully checked objects."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -29,6 +30,10 @@ LEDGERS = ("sqlite", "postgresql", "postgres")  # kinds of database; a driver ma
 PREVIOUS = "previous"
 BASE_MODEL = "base_model"  # which the card of a Hub repository names
 ALIAS = "alias:"
+PINNED = "sha256:"  # and the digest of weights, or how it begins
+PROFILE = "profile:"
+PROFILE_NAME = re.compile("[a-z0-9][a-z0-9_.-]{0,63}")  # which is the name of a file, too
+SHORTEST_PIN = 12  # digits of a digest: fewer may fit another one by chance
 
 
 def _ledger(value: object, info: ValidationInfo) -> object:
@@ -57,17 +62,43 @@ def _policy(value: object, info: ValidationInfo) -> object:
     return str(path)
 
 
+def _floor(value: object, info: ValidationInfo) -> object:
+    return None if value is None else _policy(value, info)
+
+
 def _selector(value: object) -> object:
     """One way to find the version to compare with."""
     text = value if isinstance(value, str) else ""
+    if text.startswith(PINNED):
+        return _pin(text)
+    if text.startswith(PROFILE):
+        return _of_a_profile(text)
     named = text.startswith(ALIAS) and text != ALIAS
     if text in {PREVIOUS, BASE_MODEL} or named or ("/" in text and not text.startswith(ALIAS)):
         return text
-    near = get_close_matches(text, [PREVIOUS, BASE_MODEL, f"{ALIAS}champion"], n=1)
+    known = [PREVIOUS, BASE_MODEL, f"{ALIAS}champion", PINNED, PROFILE]
+    near = get_close_matches(text, known, n=1)
     guess = f"; did you mean {near[0]}?" if near else ""
     raise ValueError(
-        f"found {value!r}: expected previous, base_model, alias:NAME or a REF with a /{guess}"
+        f"found {value!r}: expected previous, base_model, alias:NAME, sha256:DIGEST, "
+        f"profile:NAME or a REF with a /{guess}"
     )
+
+
+def _pin(text: str) -> str:
+    digest = text.removeprefix(PINNED)
+    if not re.fullmatch(f"[0-9a-fA-F]{{{SHORTEST_PIN},64}}", digest):
+        raise ValueError(
+            f"found {text[:80]!r}: expected sha256: and {SHORTEST_PIN} to 64 hexadecimal digits, "
+            "the digest of weights as a report shows it"
+        )
+    return text.lower()
+
+
+def _of_a_profile(text: str) -> str:
+    if not PROFILE_NAME.fullmatch(text.removeprefix(PROFILE)):
+        raise ValueError(f"found {text[:80]!r}: expected profile: and its name, of a-z, 0-9, - _ .")
+    return text
 
 
 def _keep(value: object) -> object:
@@ -202,6 +233,10 @@ class Config(Section):
     )
     policy: Annotated[str, BeforeValidator(_policy)] = Field(
         default="observe", description="Name of a preset, or path of a policy file."
+    )
+    floor: Annotated[str | None, BeforeValidator(_floor)] = Field(
+        default=None,
+        description="A policy that every version has to pass too, whatever the policy says.",
     )
     baseline: tuple[Selector, ...] = Field(
         default=(f"{ALIAS}champion", PREVIOUS),

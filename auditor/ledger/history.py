@@ -1,32 +1,62 @@
 """A version among the versions of its model: what came before, what may be a baseline."""
 
 import math
+from datetime import date
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm.util import AliasedClass
 
 from auditor.document import Document
 from auditor.ledger.models import AuditRow, DecisionRow, VersionRow
 from auditor.ledger.order import earlier, newest_first
 from auditor.ledger.work import claim_row
-from auditor.records import Decision, ModelVersion, Trend, Verdict
+from auditor.records import TAG, Decision, ModelVersion, Trend, Verdict
 
 NO_BASELINE = (Verdict.BLOCK, Verdict.INCOMPLETE)
+MOST_COPIES = 100  # versions with the same weights that are looked at
+Decisions = type[DecisionRow] | AliasedClass[DecisionRow]
 
 
-def may_be_baseline(session: Session, version: ModelVersion) -> bool:
+class Decided(NamedTuple):
+    """A version, and what a person said about it."""
+
+    version: ModelVersion
+    decision: Decision
+
+
+def may_be_baseline(session: Session, version: ModelVersion, as_of: date) -> bool:
     """Whether a version can be compared with."""
-    query = _sound().where(VersionRow.identity == version.identity)
+    query = _sound(as_of).where(VersionRow.identity == version.identity)
     return session.scalar(query) is not None
 
 
-def previous(session: Session, version: ModelVersion, other_than: str) -> ModelVersion | None:
+def previous(
+    session: Session, version: ModelVersion, as_of: date, other_than: str
+) -> ModelVersion | None:
     """The newest earlier version of the model that may be a baseline, with other weights."""
-    query = _sound().where(earlier(VersionRow, version))
+    query = _sound(as_of).where(earlier(VersionRow, version))
     if other_than:
         query = query.where(AuditRow.weights_digest.is_distinct_from(other_than))
     row = session.scalar(query.order_by(*newest_first()).limit(1))
     return None if row is None else row.record
+
+
+def with_weights(session: Session, digest: str) -> list[tuple[ModelVersion, str]]:
+    """Audited versions of any model whose weights' digest begins so, and that digest.
+
+    The newest first, so many as matter.
+    """
+    query = (
+        select(VersionRow, AuditRow.weights_digest)
+        .join(AuditRow)
+        .where(AuditRow.weights_digest >= digest, AuditRow.weights_digest < digest + "g")
+        .where(_is_newest())
+        .order_by(*newest_first())
+        .limit(MOST_COPIES)
+    )
+    return [(row.record, weights or "") for row, weights in session.execute(query)]
 
 
 def same_weights(session: Session, version: ModelVersion, digest: str) -> Document | None:
@@ -74,21 +104,58 @@ def decide(session: Session, version: ModelVersion, decision: Decision) -> None:
     )
 
 
-def decision(session: Session, version: ModelVersion) -> Decision | None:
-    """The newest decision on a version."""
-    query = select(DecisionRow).join(VersionRow).where(VersionRow.identity == version.identity)
-    row = session.scalar(query.order_by(DecisionRow.id.desc()).limit(1))
-    if row is None:
-        return None
+def decision(session: Session, version: ModelVersion, as_of: date) -> Decision | None:
+    """The newest decision on a version that holds on a day."""
+    query = (
+        select(DecisionRow)
+        .join(VersionRow)
+        .where(VersionRow.identity == version.identity, _counts(DecisionRow, as_of))
+        .order_by(DecisionRow.id.desc())
+        .limit(1)
+    )
+    row = session.scalar(query)
+    return None if row is None else _decision(row)
+
+
+def decisions(session: Session, source: str, model: str | None) -> list[Decided]:
+    """Every decision on versions of a model, or of a source, in the order they were made."""
+    query = (
+        select(VersionRow, DecisionRow)
+        .join(DecisionRow, DecisionRow.version_id == VersionRow.id)
+        .where(VersionRow.source == source)
+        .order_by(DecisionRow.id)
+    )
+    if model is not None:
+        query = query.where(VersionRow.model == model)
+    return [Decided(row.record, _decision(one)) for row, one in session.execute(query)]
+
+
+def _decision(row: DecisionRow) -> Decision:
     return Decision(row.accepted, row.by, row.reason, row.at, row.until, row.via)
 
 
-def _sound() -> Select[VersionRow]:
-    """Versions that may be a baseline, by their newest audit and newest decision."""
+def _counts(rows: Decisions, as_of: date) -> ColumnElement[bool]:
+    """Whether a decision holds on a day, and no later tag says otherwise.
+
+    A tag says one thing at a time: what it says now takes the place of what it said before.
+    """
+    later = aliased(DecisionRow)
+    replaced = exists(later.id).where(
+        later.version_id == rows.version_id, later.via == TAG, later.id > rows.id
+    )
+    return and_(
+        or_(rows.until.is_(None), rows.until >= as_of),
+        or_(rows.via != TAG, ~replaced),
+    )
+
+
+def _sound(as_of: date) -> Select[VersionRow]:
+    """Versions that may be a baseline, by their newest audit and the decision that counts."""
+    made = aliased(DecisionRow)
     accepted = (
-        select(DecisionRow.accepted)
-        .where(DecisionRow.version_id == VersionRow.id)
-        .order_by(DecisionRow.id.desc())
+        select(made.accepted)
+        .where(made.version_id == VersionRow.id, _counts(made, as_of))
+        .order_by(made.id.desc())
         .limit(1)
         .scalar_subquery()
     )

@@ -1,13 +1,14 @@
 """One version, from the claim to the audit that is saved, whichever way it ends."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
 from structlog.contextvars import bound_contextvars
 
-from auditor.baselines import as_baseline, is_earlier, may_be_one
+from auditor.baselines import Choice, choose
 from auditor.document import Document, document
 from auditor.errors import (
     AuditorError,
@@ -18,11 +19,11 @@ from auditor.errors import (
     StoppedError,
     UnreachableError,
 )
-from auditor.examining import Chosen, can_stand, repeated
+from auditor.examining import can_stand, repeated
 from auditor.ledger import Claim
 from auditor.pipeline.heartbeat import LEASE, beating
 from auditor.pipeline.parts import App, Outcome
-from auditor.records import ModelVersion, Reading
+from auditor.records import ModelVersion, Reading, SourceFile
 from auditor.weights.choosing import stated_digest
 
 log = logging.getLogger(__name__)
@@ -102,32 +103,30 @@ def examine(version: ModelVersion, app: App) -> Document:
         stated = stated_digest(files)
         earlier = standing(stated)
         if earlier is None:
-            chosen = choose(version, app, stated)
+            chosen = choose(version, _choice(version, app), stated)
             return document(examiner.examine(version, files, chosen, trend, must_be_new))
     except _KnownError as known:
         earlier = known.audit
     return repeated(earlier, version, trend, app.clock())
 
 
-def choose(version: ModelVersion, app: App, stated: str = "") -> Chosen | None:
-    """The first configured baseline that exists, is earlier and may be one; else None.
+def _choice(version: ModelVersion, app: App) -> Choice:
+    """Where the baselines of a version are looked for."""
+    return Choice(
+        selectors=app.selectors,
+        source=app.sources[version.id.source],
+        ledger=app.ledger,
+        as_of=app.clock().date(),
+        files=partial(_files, app),
+    )
 
-    Parameters
-    ----------
-    stated
-        The digest of the version's weights, where its source states it.
-    """
-    source = app.sources[version.id.source]
-    for selector in app.selectors:
-        if selector == "previous":
-            found = app.ledger.previous(version, other_than=stated)
-        else:
-            found = source.resolve(selector, version)
-        if found and is_earlier(found, version):
-            chosen = as_baseline(found, partial(source.files, found), app.ledger)
-            if may_be_one(chosen, app.ledger):
-                return chosen
-    return None
+
+def _files(app: App, version: ModelVersion) -> Sequence[SourceFile]:
+    """The files of any version of a configured source."""
+    source = app.sources.get(version.id.source)
+    if source is None:
+        raise SourceError(f"{version.uri}: its source {version.id.source} is not configured now")
+    return source.files(version)
 
 
 def _troubled(claim: Claim, error: AuditorError, app: App, outcome: Outcome) -> None:

@@ -26,7 +26,7 @@ from auditor.records.changes import (
     Seen,
     Trouble,
 )
-from auditor.records.decisions import Decision
+from auditor.records.decisions import API, COMMAND, TAG, Decision
 from auditor.records.findings import (
     Condition,
     Finding,
@@ -64,8 +64,11 @@ from auditor.records.versions import (
 )
 
 __all__ = [
+    "API",
+    "COMMAND",
     "NOTHING",
     "PARTS",
+    "TAG",
     "UNTIMELY",
     "Audit",
     "Band",

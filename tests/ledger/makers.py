@@ -23,6 +23,7 @@ from auditor.records import (
 )
 
 START = datetime(2026, 1, 5, 9, 30, 0, 123456, tzinfo=UTC)
+TODAY = START.date()
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 

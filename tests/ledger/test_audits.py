@@ -13,6 +13,7 @@ from tests.ledger.makers import (
     DAY,
     HOUR,
     START,
+    TODAY,
     audited,
     finding,
     layer,
@@ -146,7 +147,7 @@ def test_document_is_plain_json_in_the_file(ledger, rows):
 def test_version_audited_by_hand_is_remembered(ledger):
     assert ledger.latest(version(1)) is None
     ledger.save(version(1), audited(version(1)), sinks=[], at=START)
-    assert ledger.previous(version(2)) == version(1)
+    assert ledger.previous(version(2), TODAY) == version(1)
     assert ledger.states()["done"] == 1
 
 

@@ -8,7 +8,17 @@ import pytest
 from auditor.document import Document
 from auditor.ledger import Ledger
 from auditor.records import Decision, FileRecord, ModelVersion, Reading, Trend, Verdict
-from tests.ledger.makers import DAY, START, audited, finding, layer, note, version, versions
+from tests.ledger.makers import (
+    DAY,
+    START,
+    TODAY,
+    audited,
+    finding,
+    layer,
+    note,
+    version,
+    versions,
+)
 
 
 def save(
@@ -43,65 +53,65 @@ def test_baseline_is_what_passed_or_what_a_person_accepted_last(ledger, verdict,
     save(ledger, version(1), Verdict(verdict))
     for accept in decisions:
         decide(ledger, version(1), accept=accept)
-    assert ledger.may_be_baseline(version(1)) is may
-    assert ledger.previous(version(2)) == (version(1) if may else None)
+    assert ledger.may_be_baseline(version(1), TODAY) is may
+    assert ledger.previous(version(2), TODAY) == (version(1) if may else None)
 
 
 def test_newest_audit_of_a_version_decides_whether_it_may_be_a_baseline(ledger):
     save(ledger, version(1), policy="lenient")
     save(ledger, version(1), Verdict.BLOCK, policy="strict")
-    assert not ledger.may_be_baseline(version(1))
-    assert ledger.previous(version(2)) is None
+    assert not ledger.may_be_baseline(version(1), TODAY)
+    assert ledger.previous(version(2), TODAY) is None
 
 
 def test_version_without_an_audit_is_no_baseline(ledger):
     note(ledger, "mlflow", versions(1), None, None, START)
     decide(ledger, version(1), accept=True)
-    assert not ledger.may_be_baseline(version(1))
-    assert ledger.previous(version(2)) is None
-    assert not ledger.may_be_baseline(version(9))
+    assert not ledger.may_be_baseline(version(1), TODAY)
+    assert ledger.previous(version(2), TODAY) is None
+    assert not ledger.may_be_baseline(version(9), TODAY)
 
 
 def test_previous_is_the_newest_earlier_version_that_may_be_a_baseline(ledger):
     for number, verdict in enumerate(["PASS", "REVIEW", "BLOCK", "INCOMPLETE", "PASS"], start=1):
         save(ledger, version(number), Verdict(verdict))
-    assert ledger.previous(version(5)) == version(2)
-    assert ledger.previous(version(2)) == version(1)
-    assert ledger.previous(version(1)) is None
+    assert ledger.previous(version(5), TODAY) == version(2)
+    assert ledger.previous(version(2), TODAY) == version(1)
+    assert ledger.previous(version(1), TODAY) is None
 
 
 def test_previous_stays_within_the_model_and_the_source(ledger):
     save(ledger, version(1, "other"))
     elsewhere = replace(version(1), id=replace(version(1).id, source="hub"))
     save(ledger, elsewhere)
-    assert ledger.previous(version(2)) is None
+    assert ledger.previous(version(2), TODAY) is None
 
 
 def test_previous_passes_over_copies_of_the_weights(ledger):
     for number, weights in enumerate(("old", "new", "new"), start=1):
         newest = save(ledger, version(number), weights=weights)
     digest = newest["weights"]["digest"]
-    assert ledger.previous(version(4)) == version(3)
-    assert ledger.previous(version(4), other_than=digest) == version(1)
-    assert ledger.previous(version(4), other_than="f" * 64) == version(3)
+    assert ledger.previous(version(4), TODAY) == version(3)
+    assert ledger.previous(version(4), TODAY, other_than=digest) == version(1)
+    assert ledger.previous(version(4), TODAY, other_than="f" * 64) == version(3)
 
 
 def test_previous_counts_versions_of_one_moment_as_people_do(ledger):
     same = {number: version(number, day=1) for number in (2, 9, 10)}
     for of in same.values():
         save(ledger, of)
-    assert ledger.previous(same[10]) == same[9]
-    assert ledger.previous(same[9]) == same[2]
+    assert ledger.previous(same[10], TODAY) == same[9]
+    assert ledger.previous(same[9], TODAY) == same[2]
 
 
 def test_decisions_are_added_and_the_newest_counts(ledger):
     save(ledger, version(1))
-    assert ledger.decision(version(1)) is None
+    assert ledger.decision(version(1), TODAY) is None
     decide(ledger, version(1), accept=False, by="ann")
     decide(ledger, version(1), accept=True, by="bob", at=START + DAY)
-    found = ledger.decision(version(1))
+    found = ledger.decision(version(1), TODAY)
     assert (found.accept, found.by, found.reason, found.at) == (True, "bob", "because", START + DAY)
-    assert ledger.decision(version(2)) is None
+    assert ledger.decision(version(2), TODAY) is None
 
 
 def test_same_weights_are_found_in_the_newest_earlier_version(ledger):

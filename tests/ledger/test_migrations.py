@@ -13,7 +13,18 @@ from auditor.document import Document
 from auditor.errors import ConfigError
 from auditor.ledger import Ledger, engines, opening
 from auditor.records import ModelVersion, Verdict
-from tests.ledger.makers import DAY, HOUR, START, audited, finding, layer, note, version, versions
+from tests.ledger.makers import (
+    DAY,
+    HOUR,
+    START,
+    TODAY,
+    audited,
+    finding,
+    layer,
+    note,
+    version,
+    versions,
+)
 
 OLD = opening.revisions()[:-1]
 STATES = ["done", "pending", "running", "history", "quarantined", "gone", "refused"]
@@ -169,8 +180,8 @@ def test_sources_and_versions_are_still_known(upgraded):
 
 def test_audits_decisions_and_deliveries_are_still_there(upgraded):
     assert upgraded.latest(version(1)) == upgraded.audit(DOCUMENT["id"]) == DOCUMENT
-    assert upgraded.previous(version(2)) == version(1)
-    assert upgraded.decision(version(1)).by == "ann"
+    assert upgraded.previous(version(2), TODAY) == version(1)
+    assert upgraded.decision(version(1), TODAY).by == "ann"
     (delivery,) = upgraded.due(START)
     upgraded.delivered(delivery.id, START)
     assert upgraded.due(START + DAY) == []

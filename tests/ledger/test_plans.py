@@ -9,7 +9,18 @@ from sqlalchemy import event
 
 from auditor.ledger import Hint, Ledger, Notice
 from auditor.records import ModelVersion
-from tests.ledger.makers import DAY, HOUR, START, audited, finding, layer, note, version, versions
+from tests.ledger.makers import (
+    DAY,
+    HOUR,
+    START,
+    TODAY,
+    audited,
+    finding,
+    layer,
+    note,
+    version,
+    versions,
+)
 
 GROWS = {"versions", "claims", "audits", "layers", "findings", "deliveries", "hints", "notices"}
 FULL = audited(version(1), layers=[layer("fc", 0)], findings=[finding("rank", "fc")])
@@ -38,10 +49,10 @@ STEPS: dict[str, Callable[[Ledger], object]] = {
     "due": lambda ledger: ledger.due(START),
     "latest": lambda ledger: ledger.latest(version(1)),
     "audit": lambda ledger: ledger.audit("x"),
-    "previous": lambda ledger: ledger.previous(version(9)),
+    "previous": lambda ledger: ledger.previous(version(9), TODAY),
     "same_weights": lambda ledger: ledger.same_weights(version(9), "x"),
     "trend": lambda ledger: ledger.trend(version(9), 12),
-    "decision": lambda ledger: ledger.decision(version(1)),
+    "decision": lambda ledger: ledger.decision(version(1), TODAY),
     "forget": lambda ledger: ledger.forget(START + DAY),
 }
 

@@ -7,7 +7,18 @@ from auditor.document import Document
 from auditor.ledger import Forgotten, Hint, Ledger, Notice, retention
 from auditor.ledger.models import AuditRow, Base, DeliveryRow, DeliveryState, FindingRow, LayerRow
 from auditor.records import Decision, Finding, ModelVersion
-from tests.ledger.makers import DAY, MINUTE, START, audited, finding, layer, note, version, versions
+from tests.ledger.makers import (
+    DAY,
+    MINUTE,
+    START,
+    TODAY,
+    audited,
+    finding,
+    layer,
+    note,
+    version,
+    versions,
+)
 
 LATER = START + 100 * DAY
 NOW = LATER + DAY
@@ -53,7 +64,7 @@ def test_newest_audit_of_a_version_stays_however_old(ledger):
     for number in (1, 2):
         save(ledger, version(number), START, "1")
     assert ledger.forget(NOW) == Forgotten()
-    assert ledger.previous(version(3)) == version(2)
+    assert ledger.previous(version(3), TODAY) == version(2)
 
 
 def test_audit_saved_at_that_moment_or_later_stays(ledger):
@@ -74,7 +85,7 @@ def test_audit_that_a_person_decided_on_stays(ledger):
     assert ledger.forget(NOW).audits == 2
     kept = [audit for audit in audits if ledger.audit(audit["id"]) is not None]
     assert kept == [audits[1], audits[3]]
-    decision = ledger.decision(version(1))
+    decision = ledger.decision(version(1), TODAY)
     assert decision is not None
     assert decision.by == "ann"
 

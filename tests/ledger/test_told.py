@@ -7,7 +7,7 @@ import pytest
 
 from auditor.ledger import Hint, Ledger, SourceState, Told
 from auditor.records import Decision, Gone, ModelVersion, Renamed, Trouble, VersionId
-from tests.ledger.makers import DAY, HOUR, MINUTE, START, audited, note, version, versions
+from tests.ledger.makers import DAY, HOUR, MINUTE, START, TODAY, audited, note, version, versions
 
 
 def tell(
@@ -94,10 +94,10 @@ def test_renamed_version_keeps_its_audit_its_decision_and_its_place(ledger):
     changes = [Renamed(version(number), after[number - 1]) for number in (1, 2)]
     assert tell(ledger, *changes, seen=tuple(after)) == 1  # 3 is new
     assert ledger.latest(after[0]) == audited(version(1))
-    decision = ledger.decision(after[0])
+    decision = ledger.decision(after[0], TODAY)
     assert decision is not None
     assert decision.by == "ann"
-    assert ledger.previous(after[2]) == after[1]
+    assert ledger.previous(after[2], TODAY) == after[1]
     assert [point.version for point in ledger.trend(after[2], 9)] == ["1", "2"]
     known = ledger.known("mlflow")
     assert known.models() == {"letters"}

@@ -1,11 +1,12 @@
 """Audits, and what people decided on them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from auditor.document import Document
 from auditor.ledger import audits, history
 from auditor.ledger.door import Door
+from auditor.ledger.history import Decided
 from auditor.records import Decision, ModelVersion, Trend
 
 
@@ -54,16 +55,18 @@ class Auditing(Door):
         with self._read() as session:
             return audits.by_id(session, audit_id)
 
-    def may_be_baseline(self, version: ModelVersion) -> bool:
-        """Whether a version can be compared with.
+    def may_be_baseline(self, version: ModelVersion, as_of: date) -> bool:
+        """Whether a version can be compared with on a day.
 
-        It has an audit, and its newest decision accepts it, or nobody decided and the
+        It has an audit, and the newest decision that holds accepts it, or none holds and the
         verdict of its newest audit is neither BLOCK nor INCOMPLETE.
         """
         with self._read() as session:
-            return history.may_be_baseline(session, version)
+            return history.may_be_baseline(session, version, as_of)
 
-    def previous(self, version: ModelVersion, other_than: str = "") -> ModelVersion | None:
+    def previous(
+        self, version: ModelVersion, as_of: date, other_than: str = ""
+    ) -> ModelVersion | None:
         """The newest earlier version of the model that may be a baseline.
 
         Where the digest of the version's own weights is known, and given as `other_than`,
@@ -71,7 +74,15 @@ class Auditing(Door):
         oneself.
         """
         with self._read() as session:
-            return history.previous(session, version, other_than)
+            return history.previous(session, version, as_of, other_than)
+
+    def with_weights(self, digest: str) -> list[tuple[ModelVersion, str]]:
+        """Audited versions, of any model, whose weights have a digest that begins so.
+
+        The newest first, each with the whole digest of its weights.
+        """
+        with self._read() as session:
+            return history.with_weights(session, digest)
 
     def same_weights(self, version: ModelVersion, digest: str) -> Document | None:
         """The newest audit of an earlier version of the model with these weights.
@@ -91,7 +102,15 @@ class Auditing(Door):
         with self._write() as session:
             history.decide(session, version, decision)
 
-    def decision(self, version: ModelVersion) -> Decision | None:
-        """The newest decision on a version; None where nobody decided."""
+    def decision(self, version: ModelVersion, as_of: date) -> Decision | None:
+        """The newest decision on a version that holds on a day; None where none does.
+
+        What a tag said holds until the tag says something else, or is removed.
+        """
         with self._read() as session:
-            return history.decision(session, version)
+            return history.decision(session, version, as_of)
+
+    def decisions(self, source: str, model: str | None = None) -> list[Decided]:
+        """Every decision on the versions of a source, or of one model of it, oldest first."""
+        with self._read() as session:
+            return history.decisions(session, source, model)
