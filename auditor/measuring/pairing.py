@@ -11,6 +11,7 @@ from auditor.measuring.unit import Unit
 from auditor.measuring.units import PART, chosen, is_wanted, units_of
 from auditor.records import Comparison, LayerChange, LayerRecord, ModelVersion, Skip
 from auditor.weights import Tensor
+from auditor.weights.gguf_names import ggml_name, turns
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class Outcome:
     layers: tuple[LayerRecord, ...]
     skips: tuple[Skip, ...]
     changes: tuple[LayerChange, ...] = ()
+
+    @property
+    def renamed(self) -> tuple[tuple[str, str], ...]:
+        """Names before and after of layers that another tool calls otherwise."""
+        pairs = ((change.before.name, change.name) for change in self.changes)
+        return tuple(pair for pair in pairs if pair[0] != pair[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +83,27 @@ class Others:
         stored = self.baseline.layers.items()
         return {name: layer for name, layer in stored if is_wanted(name, self.patterns)}
 
+    @cached_property
+    def _by_ggml_name(self) -> dict[str, str]:
+        """What llama.cpp calls its layers -> their names; of two that it calls alike none."""
+        found: dict[str, str] = {}
+        for name in self.units or self.layers:
+            if known := ggml_name(name):
+                found[known] = "" if known in found else name
+        return found
+
+    def called(self, name: str) -> str:
+        """What the baseline calls a layer: the same, or what another tool calls it."""
+        if name in self.units or name in self.layers:
+            return name
+        whole = PART.sub("", name)
+        known = self._by_ggml_name.get(ggml_name(whole))
+        return known + name.removeprefix(whole) if known else name
+
     def unit(self, unit: Unit) -> Unit | None:
-        """The one of the same name and shape."""
-        found = self.units.get(unit.name)
-        return found if found and found.shape == unit.shape else None
+        """The one of the same name and shape, or of the name and layout of another tool."""
+        found = self.units.get(self.called(unit.name))
+        return found if found and _are_one(found, unit) else None
 
     def compared(self, outcomes: Sequence[Outcome], skipped: Iterable[Skip]) -> Comparison:
         """Put the changes together; layers without a match by name may have been renamed.
@@ -87,11 +111,16 @@ class Others:
         What the version has and skips, such as a mask, neither came nor went; nor did what
         its adapters leave as it is.
         """
-        here = {skip.name for skip in skipped}
+        here = {self.called(skip.name) for skip in skipped}
         groups, shapes = dict(self._groups(outcomes)), self._shapes(here)
         if any(outcome.unit.is_on_baseline for outcome in outcomes):
             shapes = {name: shape for name, shape in shapes.items() if name in groups}
-        matching = match({name: group.shape for name, group in groups.items()}, shapes)
+        elsewhere = dict(self._elsewhere(groups, outcomes))
+        there = set(elsewhere.values())
+        matching = match(
+            {name: group.shape for name, group in groups.items() if name not in elsewhere},
+            {name: shape for name, shape in shapes.items() if name not in there},
+        )
         wanted = {groups[name].shape for name in matching.added}
         candidates = [name for name in matching.removed if shapes[name] in wanted]
         pairs = renames(
@@ -113,9 +142,24 @@ class Others:
             ),
             added=tuple(layer.name for layers in added for layer in layers),
             removed=tuple(name for name in matching.removed if name not in old),
-            renamed=tuple((before, layer.name) for before, layer in renamed),
+            renamed=(
+                *(pair for outcome in outcomes for pair in outcome.renamed),
+                *((before, layer.name) for before, layer in renamed),
+            ),
             note=self.baseline.note,
         )
+
+    def _elsewhere(
+        self, groups: Mapping[str, _Group], outcomes: Iterable[Outcome]
+    ) -> Iterator[tuple[str, str]]:
+        """Layers that were compared with one of another name, and what the baseline calls it."""
+        for outcome in outcomes:
+            for before, after in outcome.renamed:
+                names = (
+                    (PART.sub("", after), PART.sub("", before)) if self.units else (after, before)
+                )
+                if names[0] in groups:
+                    yield names
 
     def _groups(self, outcomes: Iterable[Outcome]) -> Iterator[tuple[str, _Group]]:
         """By unit where the baseline has units, by layer where it has stored layers."""
@@ -141,6 +185,24 @@ class Others:
             return self.units[name].read().digest
         except (WeightsError, OSError):
             return ""
+
+
+def heads(one: Unit, other: Unit) -> int:
+    """Of the attention whose rows a tool may have put in its own order; 0 of any other layer."""
+    return max(tensor.heads for tensor in (*one.tensors, *other.tensors))
+
+
+def _are_one(one: Unit, other: Unit) -> bool:
+    """Whether a layer's values may lie in both: in one shape, or as another tool lays them out.
+
+    The rows of queries and keys can only be put in order where their heads are known.
+    """
+    if one.name == other.name:
+        return one.shape == other.shape
+    is_turned = bool(turns(one.name) or turns(other.name))
+    return one.shape in {other.shape, other.shape[::-1]} and (
+        not is_turned or heads(one, other) > 0
+    )
 
 
 def is_vouched_for(tensors: Iterable[Tensor], layers: Iterable[LayerRecord]) -> bool:

@@ -17,7 +17,8 @@ from auditor.errors import WeightsError
 from auditor.estimates import Speed, effort, peak_bytes, seconds, speed
 from auditor.executors.threads import Job, at_peak, run
 from auditor.measuring.bench import Bench
-from auditor.measuring.pairing import Others, Outcome, moved
+from auditor.measuring.layouts import nearest
+from auditor.measuring.pairing import Others, Outcome, heads, moved
 from auditor.measuring.unit import Read, Unit
 from auditor.records import (
     UNTIMELY,
@@ -25,6 +26,7 @@ from auditor.records import (
     Layer,
     LayerChange,
     LayerRecord,
+    Matrix,
     Measurement,
     Settings,
     Skip,
@@ -195,36 +197,51 @@ class Station:
         pair = others.unit(unit)
         if others.units and pair is None:
             return
-        stored = [others.layers.get(part.record.name) for part in parts]
         records = [part.record for part in parts]
+        stored = [others.layers.get(others.called(record.name)) for record in records]
         if all(old and old.digest == new.digest for old, new in zip(stored, records, strict=True)):
             # the same weights: nothing else need be read
-            yield from (moved(record, record.name, more=others.more) for record in records)
+            named = ((record, others.called(record.name)) for record in records)
+            yield from (moved(record, name, more=others.more) for record, name in named)
         elif pair is not None and self._is_pair(unit):
-            yield from self._held_against(pair, stored, parts)
+            yield from self._held_against(unit, pair, stored, parts)
         else:
             known = zip(stored, parts, strict=True)
             yield from (self._since(old, part) for old, part in known if old)
 
     def _held_against(
-        self, pair: Unit, stored: Sequence[LayerRecord | None], parts: Sequence[_Part]
+        self,
+        unit: Unit,
+        pair: Unit,
+        stored: Sequence[LayerRecord | None],
+        parts: Sequence[_Part],
     ) -> Iterator[LayerChange]:
         """The distances to what is read of the baseline, if it is what its audit measured."""
         made = self._made(parts[0].record.index, pair, verified=True) if parts else None
         before = {part.record.name: part for part in made.parts} if made else {}
         for old, part in zip(stored, parts, strict=True):
-            one = before.get(part.record.name)
+            one = before.get(pair.name + part.record.name.removeprefix(unit.name))
             if old and (one is None or one.record.digest != old.digest):
                 text = "%s of the baseline is not what was audited"
                 log.warning(text, old.name[:200], extra={"event": "baseline.changed"})
                 yield self._since(old, part)
             elif one:
-                yield self._between(one, part)
+                yield self._between(
+                    one, part, None if pair.name == unit.name else heads(unit, pair)
+                )
 
-    def _between(self, before: _Part, after: _Part) -> LayerChange:
-        """The distances where both tensors are at hand."""
+    def _between(self, before: _Part, after: _Part, heads: int | None) -> LayerChange:
+        """The distances where both tensors are at hand.
+
+        `heads` is None where one tool named both; else of the attention they belong to, or 0.
+        """
+
+        def weights() -> tuple[Sequence[Matrix], Sequence[Matrix]]:
+            one, two = before.layer.matrices, after.layer.matrices
+            return one if heads is None else nearest(one, two, heads), two
+
         sides = Sides(
-            weights=lambda: (before.layer.matrices, after.layer.matrices),
+            weights=weights,
             spectra=(before.eigenvalues, after.eigenvalues),
         )
         more = self.bench.settings.more_distances

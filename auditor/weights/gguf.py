@@ -7,6 +7,7 @@ block one stack (experts, out, in).
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +18,7 @@ from auditor.records import Skip
 from auditor.weights.formats import Blob, Contents, Format
 from auditor.weights.gguf_blocks import BLOCK_TYPES, can_dequantise, dequantised
 from auditor.weights.gguf_header import MAGIC, Entry, Header, parse
+from auditor.weights.gguf_names import turns
 from auditor.weights.tensors import Bytes, Tensor, size_of
 
 BEFORE_GGUF = (b"lmgg", b"fmgg", b"tjgg", b"algg")  # ggml, ggmf, ggjt, ggla: until August 2023
@@ -49,7 +51,9 @@ def read(file: Blob) -> Contents:
         if reason := _unreadable(entry):
             skipped.append(Skip(entry.name, entry.shape, reason, _label(entry), read=False))
         else:
-            tensors.append(_tensor(file, entry, header.start, scales))
+            tensor = _tensor(file, entry, header.start, scales)
+            heads = header.heads.get(turns(entry.name), 0)
+            tensors.append(replace(tensor, heads=heads))
     return Contents(tuple(tensors), tuple(skipped))
 
 

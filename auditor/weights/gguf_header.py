@@ -28,6 +28,7 @@ DIMENSIONS = 4  # ggml's own limit
 ALIGNMENT = 32  # bytes, where the file states none
 TEXT, ARRAY, UINT32 = 8, 9, 4  # types of metadata
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # of the others
+HEADS = (".attention.head_count", ".attention.head_count_kv")  # behind the architecture's name
 LENGTH = Struct("<Q")
 BIG_ENDIAN = (
     "its numbers are big-endian; convert it with `gguf-convert-endian FILE little`, "
@@ -53,6 +54,7 @@ class Header:
     start: int  # of the values
     alignment: int  # bytes; every tensor starts at a multiple of it
     purpose: str  # ``general.type``: model, adapter, imatrix, ...; empty where not stated
+    heads: Mapping[str, int]  # of attention: q for queries, k for keys; only what is stated
 
 
 def parse(file: Blob) -> Header:
@@ -79,7 +81,18 @@ def parse(file: Blob) -> Header:
     entries = tuple(_entries(cursor, tensors))
     purpose = stated.get("general.type", "")
     start = -(-cursor.at // alignment) * alignment
-    return Header(entries, start, alignment, purpose if isinstance(purpose, str) else "")
+    said = purpose if isinstance(purpose, str) else ""
+    return Header(entries, start, alignment, said, _heads(stated))
+
+
+def _heads(stated: Mapping[str, int | str]) -> dict[str, int]:
+    """Heads of queries and of keys, which are as many where nothing else is said."""
+    found = {key.rpartition(".")[2]: heads for key, heads in stated.items() if key.endswith(HEADS)}
+    queries = found.get("head_count")
+    if not isinstance(queries, int):
+        return {}
+    keys = found.get("head_count_kv", queries)
+    return {"q": queries, "k": keys} if isinstance(keys, int) else {}
 
 
 def _must_be_known(head: bytes) -> None:
@@ -110,6 +123,8 @@ def _metadata(cursor: "_Cursor", count: int) -> Mapping[str, int | str]:
             kept[key] = cursor.number(4)
         elif key == "general.type" and kind == TEXT:
             kept[key] = cursor.text(key)
+        elif key.endswith(HEADS) and kind == UINT32:
+            kept[key] = cursor.number(4)
         else:
             _skip(cursor, kind, key)
     return kept

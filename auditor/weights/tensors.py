@@ -66,6 +66,7 @@ class Tensor:
     read: Callable[[], Bytes]  # its bytes in C order; may be called from any thread
     read_as: str = ""  # element type of what `read` gives, where that is not the stored one
     stored: int | None = None  # bytes it takes in its file, where that is not `nbytes`
+    heads: int = 0  # of attention whose rows llama.cpp may have put in its own order; 0: none
 
     @property
     def element(self) -> str:
