@@ -20,7 +20,7 @@ from auditor.file_cache import clear, trim
 from auditor.ledger import Ledger
 from auditor.memory import Kept
 from auditor.pipeline.parts import App
-from auditor.policies import load_policy
+from auditor.policies import configured
 from auditor.policy import Policy
 from auditor.wall.jobs import Execute, Memory, Progress, Terms, quiet
 from auditor.wall.process import apart
@@ -47,7 +47,7 @@ def assemble(
     ConfigError
         Before any work, if a part cannot be built as configured.
     """
-    built, policy = parts(config), load_policy(config.policy)
+    built, policy = parts(config), configured(config)
     logs.adopt()
     logs.hide_secrets_of(*built.sources, *built.sinks)
     ended = stop or threading.Event()

@@ -77,9 +77,12 @@ def test_what_a_file_does_not_say_is_as_in_the_preset_it_extends(loaded):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[]", "1: expected the keys extends, baseline, checks, waivers"),
+        ("[]", "1: expected the keys extends, baseline, retroactive, checks, rules, waivers"),
         ("waiver: []", "1: waiver: no such setting here; did you mean waivers?"),
-        ("extends: strickt", "1: extends: no such preset here; did you mean strict?"),
+        (
+            "extends: strickt",
+            "1: extends: no file 'strickt': expected the name of a preset, or the path ",
+        ),
         ("checks: [over_trained]", "1: checks: found ['over_trained']: expected names of checks"),
         ("checks: {over_trian: warn}", "1: checks.over_trian: no such check here; did you mean"),
         ("checks: {over_trained: eror}", "1: checks.over_trained.level: no such level here"),

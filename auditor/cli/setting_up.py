@@ -34,10 +34,10 @@ def register(app: typer.Typer) -> None:
 def check(*, config: ConfigFile = None) -> None:
     """Check a configuration without touching any source."""
     from auditor.config import parts
-    from auditor.policies import load_policy
+    from auditor.policies import configured
 
     settings = required(config)
-    built, policy = parts(settings), load_policy(settings.policy)
+    built, policy = parts(settings), configured(settings)
     sources = ", ".join(source.name for source in built.sources)
     sinks = ", ".join(sink.name for sink in built.sinks)
     out(f"ok: sources {sources}; sinks {sinks}; policy {policy.name}")

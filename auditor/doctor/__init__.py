@@ -14,7 +14,7 @@ from auditor.doctor.serving import doors, people
 from auditor.doctor.symptoms import Symptom, tried
 from auditor.doctor.watching import source_symptoms
 from auditor.errors import AuditorError
-from auditor.policies import load_policy
+from auditor.policies import configured
 from auditor.single import existing_ledger
 
 __all__ = ["Symptom", "examine"]
@@ -22,7 +22,7 @@ __all__ = ["Symptom", "examine"]
 
 def examine(config: Config) -> Iterator[Symptom]:
     """Look at everything; what is wrong does not keep the rest from being looked at."""
-    yield tried("policy", lambda: load_policy(config.policy).name)
+    yield tried("policy", lambda: configured(config).name)
     try:
         built = parts(config)
     except AuditorError as error:

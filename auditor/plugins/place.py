@@ -37,7 +37,7 @@ class Place:
         said = "".join(
             f"[{key}]" if isinstance(key, int) else f".{_plain(key)}" for key in self.path
         )
-        parts = [str(self.file) if self.file else "", self._line(), said.lstrip(".")]
+        parts = [str(self.file) if self.file else "", self.line, said.lstrip(".")]
         head = ":".join(part for part in parts[:2] if part)
         return ": ".join(part for part in (head, parts[2]) if part)
 
@@ -71,7 +71,9 @@ class Place:
         known = (self.path[:end] for end in ends if self.path[:end] in self.lines)
         return replace(self, path=next(known, self.path if not self.lines else ()))
 
-    def _line(self) -> str:
+    @property
+    def line(self) -> str:
+        """Number of the line that says it, from 1; empty where nothing is known."""
         ends = range(len(self.path), -1, -1)
         known = (self.lines[self.path[:end]] for end in ends if self.path[:end] in self.lines)
         return str(next(known, ""))

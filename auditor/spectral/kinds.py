@@ -42,6 +42,11 @@ ROLES = {  # of a layer in a block, by what its modules are called
     "attention": ("attn", "attention", "q_proj", "k_proj", "v_proj", "o_proj", "qkv"),
     "mlp": ("mlp", "ffn", "feed_forward", "feedforward", "gate_proj", "up_proj", "down_proj"),
 }
+KINDS = (  # of layers: all that `kind_of` gives, and a pair of factors
+    *("dense", "embedding", "head", "qkv", "rnn", "experts", "lora"),
+    *("conv1d", "conv2d", "conv3d", "depthwise"),
+    *("convtranspose1d", "convtranspose2d", "convtranspose3d"),
+)
 BETWEEN = 1  # neither embedding nor head: where `_group` puts all other layers
 
 
