@@ -178,6 +178,7 @@ def _row(case: Case, part: Part, rule: AnyRule, now: int, then: float | None) ->
         baseline=then,
         passed=now <= rule.max,
         source=rule.source,
+        check=rule.check,
     )
 
 
@@ -194,5 +195,6 @@ def _row_of_limit(case: Case, rule: MetricRule, now: int, then: float | None) ->
         baseline=before,
         passed=not now,
         source=rule.source,
+        check=rule.check,
         least=rule.of != Of.LAYER and rule.bound == Bound.MIN,
     )

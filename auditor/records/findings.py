@@ -103,3 +103,4 @@ class Condition:
     passed: bool
     source: str = ""  # where the rule is written: "preset strict", "policy.yaml, line 12"
     least: bool = False  # the limit is the least that passes, not the most
+    check: str = ""  # whose findings it counts: a check, or a limit such as "alpha:median:max"
