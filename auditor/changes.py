@@ -7,21 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from auditor.records import FloatArray, LayerChange, LayerRecord, Matrix
+from auditor.spectral.difference import difference, difference_spectrum
 from auditor.spectral.distances import spectral_distances, weight_distances
-from auditor.spectral.similarity import (
-    cka_distance,
-    difference_spectrum,
-    subspace_overlap,
-    ww_cka,
-)
+from auditor.spectral.similarity import cka_distance, subspace_overlap, ww_cka
+from auditor.spectral.spectrum import roundoff
 
 WEIGHTS = ("delta_W", "relative", "cosine")
 SPECTRA = ("esd_js", "esd_wasserstein", "esd_zeros")
 MORE = ("cka_distance", "ww_cka", "subspace_overlap", "delta_rank", "delta_alpha")
+ADDED = (
+    "delta_rank",
+    "delta_alpha",
+    "delta_alpha_error",
+    "delta_directions",
+    "delta_entries",
+    "delta_zeroed",
+)
 SAME = {  # between equal weights; all else is 0
     "ww_cka": 1.0,
     "subspace_overlap": 1.0,
     "delta_alpha": math.nan,
+    "delta_alpha_error": math.nan,
 }
 
 _Distances = Mapping[str, float]
@@ -38,7 +44,12 @@ class Sides:
 
 
 def change(
-    before: LayerRecord, after: LayerRecord, sides: Sides, *, more: bool = False
+    before: LayerRecord,
+    after: LayerRecord,
+    sides: Sides,
+    *,
+    more: bool = False,
+    added: bool = False,
 ) -> LayerChange:
     """Every distance from `before` to `after` (second minus first).
 
@@ -56,8 +67,11 @@ def change(
     more
         Also the distances that cost more than all else: ``cka_distance``, ``ww_cka``,
         ``subspace_overlap``, ``delta_rank``, ``delta_alpha``.
+    added
+        Also what `difference` says of what was added, which costs as much as a layer's own
+        spectrum does.
     """
-    names = (*WEIGHTS, *SPECTRA, *(MORE if more else ()))
+    names = (*WEIGHTS, *SPECTRA, *(MORE if more else ()), *(ADDED if added else ()))
     far: _Distances = dict.fromkeys(names, math.nan)
     if before.digest == after.digest:
         far = {name: SAME.get(name, 0.0) for name in names}
@@ -66,6 +80,7 @@ def change(
             pair = sides.weights()
             far = {**far, **weight_distances(*pair)}
             far = {**far, **(_further(before, after, sides, pair) if more else {})}
+            far = {**far, **_difference(before, after, pair, more=more, added=added)}
         if sides.spectra:
             far = {**far, **spectral_distances(*sides.spectra, after.measured.n)}
     return LayerChange(after.name, before, {**far, **_differences(before, after)})
@@ -78,8 +93,16 @@ def _further(before: LayerRecord, after: LayerRecord, sides: Sides, pair: _Pair)
         "cka_distance": cka_distance(*pair),
         "ww_cka": ww_cka(*(_turned(slices, after.kind) for slices in pair)),
         "subspace_overlap": subspace_overlap(*pair, tails),
-        **difference_spectrum(*pair),
     }
+
+
+def _difference(
+    before: LayerRecord, after: LayerRecord, pair: _Pair, *, more: bool, added: bool
+) -> _Distances:
+    """What was added, as far as that is wanted."""
+    if added:
+        return difference(*pair, max(roundoff(before.dtype), roundoff(after.dtype)))
+    return difference_spectrum(*pair) if more else {}
 
 
 def _turned(slices: Sequence[Matrix], kind: str) -> Sequence[Matrix]:

@@ -54,8 +54,8 @@ def measure_version(inventory: Inventory, baseline: Baseline | None, bench: Benc
         If no layer is called as ``bench.settings.layers`` asks.
     """
     architecture, patterns = understand(inventory, bench.build), bench.settings.layers
-    more = bench.settings.more_distances
-    others = Others(baseline, architecture, patterns, more) if baseline else None
+    more, added = bench.settings.more_distances, bench.added
+    others = Others(baseline, architecture, patterns, more, added) if baseline else None
     bases = others.weights if others else ()
     wanted, left_out = chosen(units_of(inventory.tensors, architecture, bases), patterns)
     if inventory.tensors and not wanted:

@@ -22,5 +22,6 @@ class Bench:
     progress: Progress = quiet
     solve: Eigensolver = lapack
     time_budget: float | None = None  # seconds to measure in; what does not fit is left out
+    added: bool = False  # whether the difference to the baseline is decomposed, too
     admit: Callable[[int], int] = alone  # bytes -> how many audits measure; waits until they fit
     build: Callable[[str], Mapping[str, Module]] = build  # modules of the model of a config.json

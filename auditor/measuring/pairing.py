@@ -65,6 +65,7 @@ class Others:
     architecture: Architecture  # of the version: what has one name and shape is cut alike
     patterns: Sequence[str]
     more: bool  # whether the distances on request are wanted
+    added: bool = False  # whether what was added is
 
     @cached_property
     def weights(self) -> list[Unit]:
@@ -105,6 +106,12 @@ class Others:
         found = self.units.get(self.called(unit.name))
         return found if found and _are_one(found, unit) else None
 
+    def moved(self, layer: LayerRecord, before: str) -> LayerChange:
+        """The distance to the same weights, which the baseline has under the name `before`."""
+        sides = Sides(weights=None, spectra=None)
+        one = replace(layer, name=before)
+        return change(one, layer, sides, more=self.more, added=self.added)
+
     def compared(self, outcomes: Sequence[Outcome], skipped: Iterable[Skip]) -> Comparison:
         """Put the changes together; layers without a match by name may have been renamed.
 
@@ -138,7 +145,7 @@ class Others:
             baseline=self.baseline.version,
             layers=(
                 *(changed for outcome in outcomes for changed in outcome.changes),
-                *(moved(layer, before, more=self.more) for before, layer in renamed),
+                *(self.moved(layer, before) for before, layer in renamed),
             ),
             added=tuple(layer.name for layers in added for layer in layers),
             removed=tuple(name for name in matching.removed if name not in old),
@@ -209,9 +216,3 @@ def is_vouched_for(tensors: Iterable[Tensor], layers: Iterable[LayerRecord]) -> 
     """Whether an audit has a digest of every matrix, which what is read can be held against."""
     audited = {PART.sub("", layer.name) for layer in layers}
     return all(tensor.name in audited for tensor in tensors if len(tensor.shape) >= 2)
-
-
-def moved(layer: LayerRecord, before: str, *, more: bool) -> LayerChange:
-    """The distance to the same weights, which the baseline has under the name `before`."""
-    sides = Sides(weights=None, spectra=None)
-    return change(replace(layer, name=before), layer, sides, more=more)

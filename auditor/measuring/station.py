@@ -18,7 +18,7 @@ from auditor.estimates import Speed, effort, peak_bytes, seconds, speed
 from auditor.executors.threads import Job, at_peak, run
 from auditor.measuring.bench import Bench
 from auditor.measuring.layouts import nearest
-from auditor.measuring.pairing import Others, Outcome, heads, moved
+from auditor.measuring.pairing import Others, Outcome, heads
 from auditor.measuring.unit import Read, Unit
 from auditor.records import (
     UNTIMELY,
@@ -133,10 +133,15 @@ class Station:
         """Whether the baseline has it too, and both fit into memory together."""
         if not (self.others and self.others.unit(unit)):
             return False
-        return needed(unit, self.bench.settings, pair=True) <= self.bench.budget
+        return self._needed(unit, pair=True) <= self.bench.budget
 
     def _bytes(self, unit: Unit) -> int:
-        return needed(unit, self.bench.settings, pair=self._is_pair(unit))
+        return self._needed(unit, pair=self._is_pair(unit))
+
+    def _needed(self, unit: Unit, *, pair: bool) -> int:
+        settings = self.bench.settings
+        more = settings.more_distances or self.bench.added
+        return needed(unit, replace(settings, more_distances=more), pair=pair)
 
     def _outcome(self, index: int, unit: Unit) -> Outcome:
         made = self._made(index, unit, verified=unit.files <= self.verified)
@@ -202,7 +207,7 @@ class Station:
         if all(old and old.digest == new.digest for old, new in zip(stored, records, strict=True)):
             # the same weights: nothing else need be read
             named = ((record, others.called(record.name)) for record in records)
-            yield from (moved(record, name, more=others.more) for record, name in named)
+            yield from (others.moved(record, name) for record, name in named)
         elif pair is not None and self._is_pair(unit):
             yield from self._held_against(unit, pair, stored, parts)
         else:
@@ -244,8 +249,8 @@ class Station:
             weights=weights,
             spectra=(before.eigenvalues, after.eigenvalues),
         )
-        more = self.bench.settings.more_distances
-        return change(before.record, after.record, sides, more=more)
+        more, added = self.bench.settings.more_distances, self.bench.added
+        return change(before.record, after.record, sides, more=more, added=added)
 
     def _since(self, before: LayerRecord, after: _Part) -> LayerChange:
         """The distances to a layer of which only the numbers and perhaps the spectrum are left."""
@@ -253,7 +258,8 @@ class Station:
         kept = self.bench.memory.recall(key)
         spectra = (kept.eigenvalues, after.eigenvalues) if kept else None
         sides = Sides(weights=None, spectra=spectra)
-        return change(before, after.record, sides, more=self.bench.settings.more_distances)
+        more, added = self.bench.settings.more_distances, self.bench.added
+        return change(before, after.record, sides, more=more, added=added)
 
 
 def needed(unit: Unit, settings: Settings, *, pair: bool) -> int:

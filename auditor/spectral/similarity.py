@@ -1,7 +1,7 @@
-"""How alike two versions of a layer act, and what was added between them.
+"""How alike two versions of a layer act.
 
-The distances that cost more than a pass over the entries: products of the two matrices, the
-subspaces of their strongest directions, and the spectrum of their difference.
+The distances that cost more than a pass over the entries: products of the two matrices, and
+the subspaces of their strongest directions.
 """
 
 import math
@@ -10,15 +10,11 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
-from scipy.special import entr
 
-from auditor.records import FloatArray, Matrix, Settings
-from auditor.spectral.eigenvalues import spectra
-from auditor.spectral.powerlaw import fit_tail
+from auditor.records import FloatArray, Matrix
 
 BLOCK = 1 << 20  # entries taken to float64 at a time: 8 MB
 LOWEST_EXPONENT = -1000  # 2**1000 is still finite
-FIT = Settings()  # how the spectrum of a difference is fitted, in either convention
 
 
 def cka_distance(before: Sequence[Matrix], after: Sequence[Matrix]) -> float:
@@ -94,54 +90,6 @@ def subspace_overlap(
     """
     triples = zip(before, after, sizes, strict=True)
     return _mean(_overlap(one, two, min(k, *one.shape)) for one, two, k in triples if k > 0)
-
-
-def difference_spectrum(before: Sequence[Matrix], after: Sequence[Matrix]) -> dict[str, float]:
-    r"""What was added: rank and tail of the spectrum of the second less the first.
-
-    ``delta_rank`` the effective rank :math:`\exp(-\sum p_i \ln p_i)`, :math:`p_i = \sigma_i /
-    \sum_j \sigma_j` over the singular values of all slices: r for r directions of one
-    strength, so that fine-tuning by an adapter of rank r gives at most r. 0 where nothing
-    was added.
-
-    ``delta_alpha`` exponent of the power law fitted to its tail, as ``alpha`` is in the
-    convention ``auditor``; ``nan`` without a tail.
-
-    Neither changes with the scale of the difference.
-
-    Parameters
-    ----------
-    before, after
-        (rows, cols) each, the slices of one layer: equal in number and shape, finite.
-
-    References
-    ----------
-    Roy & Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO 2007.
-    """
-    differences = [np.subtract(w, v, dtype=np.float64) for v, w in zip(before, after, strict=True)]
-    values = np.sort(np.concatenate(spectra(differences)))
-    enough = values.size >= FIT.min_evals
-    tail = fit_tail(values, n=max(before[0].shape), settings=FIT) if enough else None
-    return {"delta_rank": effective_rank(values), "delta_alpha": tail.alpha if tail else math.nan}
-
-
-def effective_rank(values: FloatArray) -> float:
-    """``exp`` of the entropy of the singular values over their sum; 0 where all are zero.
-
-    Parameters
-    ----------
-    values : (k,) ascending, >= 0
-        Squares of the singular values.
-
-    Examples
-    --------
-    >>> round(effective_rank(np.array([0.0, 4.0, 4.0, 4.0])), 12)
-    3.0
-    """
-    if values[-1] == 0.0:
-        return 0.0
-    sizes = np.sqrt(values / values[-1])
-    return float(np.exp(entr(sizes / sizes.sum()).sum()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -48,6 +48,7 @@ class Terms:
     device: str = "auto"  # where eigenvalues are computed
     time_budget: float | None = None  # seconds after which no further layer is begun
     wall: float | None = None  # seconds after which its process is ended; None: as planned
+    added: bool = False  # whether what was added between two versions is decomposed, too
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ def _bench(terms: Terms, desk: Desk) -> Bench:
         admit=desk.admit,
         build=desk.build,
         time_budget=terms.time_budget,
+        added=terms.added,
     )
 
 

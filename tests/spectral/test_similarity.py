@@ -12,12 +12,11 @@ from safetensors.numpy import load_file
 from scipy.linalg import subspace_angles
 
 from auditor.records import FloatArray, Matrix
+from auditor.spectral.difference import difference_spectrum, effective_rank
 from auditor.spectral.distances import weight_distances
 from auditor.spectral.similarity import (
     BLOCK,
     cka_distance,
-    difference_spectrum,
-    effective_rank,
     subspace_overlap,
     ww_cka,
 )
