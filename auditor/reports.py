@@ -2,15 +2,16 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from auditor import metrics, schema
+from auditor import metrics, schema, stored
 from auditor.document import SCHEMA, Document
 from auditor.errors import UsageError
-from auditor.render import FORMATS, render
+from auditor.render import FORMATS, TABLE, render
 from auditor.sinks.files import write_whole
 
 LIMIT = 1 << 30  # bytes; a document has some 3 kB a layer
@@ -39,7 +40,7 @@ def rewrite(file: Path, formats: Sequence[str], folder: Path) -> list[Path]:
     for fmt in formats:
         if fmt not in FORMATS:
             raise UsageError(f"no report format {fmt!r}; there are: {', '.join(FORMATS)}")
-    targets = [folder / f"{file.stem}.{fmt}" for fmt in formats]
+    targets = [folder / f"{file.stem}.{TABLE[fmt].ending}" for fmt in formats]
     for target, fmt in zip(targets, formats, strict=True):
         write_whole(target, render(document, fmt))
     return targets
@@ -64,7 +65,7 @@ def read(file: Path) -> Document:
     wrong = next(misfits(document, schema.audit()), None)
     if wrong:
         raise UsageError(f"{file} was changed by hand or damaged: {wrong}; audit again")
-    return document
+    return stored.completed(document)
 
 
 def _parsed(file: Path) -> object:
@@ -94,7 +95,8 @@ def misfits(value: object, form: Mapping[str, Any], where: str = "") -> Iterator
     """Where a value does not fit a schema of ours, in words; nothing where it fits.
 
     Knows the words that `auditor.schema` uses. Unlike them it lets a document have other
-    keys, and lack metrics: one written by another release of the same schema is rendered.
+    keys, and lack metrics and keys that came later: one written by another release of the
+    same schema is rendered.
     """
     if "anyOf" in form:
         if all(any(True for _ in misfits(value, one, where)) for one in form["anyOf"]):
@@ -138,7 +140,9 @@ def _is_moment(text: str) -> bool:
 
 def _in_object(value: Mapping[str, Any], form: Mapping[str, Any], where: str) -> Iterator[str]:
     known, others = form.get("properties", {}), form.get("additionalProperties")
-    missing = [key for key in form.get("required", ()) if key not in value and key not in COLUMNS]
+    place = re.sub(r"\[\d+\]", "", where)
+    wanted = (key for key in form.get("required", ()) if key not in value and key not in COLUMNS)
+    missing = [key for key in wanted if f"{place}.{key}".lstrip(".") not in stored.LATER]
     if missing:
         yield f"{where or 'the document'} has no {missing[0]}"
     for key, part in value.items():

@@ -55,7 +55,11 @@ def audit(
         Path | None, typer.Option("--out", help="Folder for the report. Default: as configured.")
     ] = None,
     formats: Annotated[
-        str, typer.Option("--format", help="Of the report: html, json, csv, md; comma-separated.")
+        str,
+        typer.Option(
+            "--format",
+            help="Of the report: html, json, csv, findings, md, junit, sarif; comma-separated.",
+        ),
     ] = "html,json",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the audit document, and only that, on stdout.")

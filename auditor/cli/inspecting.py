@@ -196,7 +196,10 @@ def report(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An audit document, JSON.")],
     *,
     formats: Annotated[
-        str, typer.Option("--format", help="html, json, csv, md; comma-separated.")
+        str,
+        typer.Option(
+            "--format", help="html, json, csv, findings, md, junit, sarif; comma-separated."
+        ),
     ] = "html",
     folder: Annotated[
         Path | None, typer.Option("--out", help="Folder to write to. Default: beside FILE.")

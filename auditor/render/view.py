@@ -6,29 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.document import Document
-from auditor.policy import COVERAGE
 from auditor.records import PARTS
 from auditor.render import listings
 from auditor.render.findings import FindingView, Group, groups
+from auditor.render.gating import GateRow, gate
 from auditor.render.layers import Table, phases, table
 from auditor.render.listings import Listing
 from auditor.render.provenance import provenance
-from auditor.render.text import NO_VALUE, count, exact, listed, percent, visible
-from auditor.render.wording import FAILED, GREEN, NEXT, NOT_LOOKED_FOR, PASSED, VERDICTS, Badge
+from auditor.render.text import count, listed, percent, visible
+from auditor.render.wording import GREEN, NEXT, VERDICTS, Badge
 
 Pairs = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GateRow:
-    """One condition of the gate."""
-
-    badge: Badge
-    condition: str
-    limit: str
-    value: str
-    baseline: str
-    source: str  # where the rule is written; "" for what always holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +75,7 @@ def page(document: Document) -> Page:
         more=_more(document, worst),
         todo=_todo(document, worst),
         refused=tuple(listings.refused(document)),
-        gate=tuple(_gate(document)),
+        gate=tuple(gate(document)),
         changed=f"What changed since {baseline}" if baseline else "What was found",
         tiles=tuple(_tiles(document)),
         groups=found,
@@ -138,37 +126,6 @@ def _todo(document: Document, worst: FindingView | None) -> str:
     if verdict == "INCOMPLETE":
         return f"{advice} {NEXT[verdict]}".lstrip()
     return advice or NEXT[verdict]
-
-
-def _gate(document: Document) -> Iterator[GateRow]:
-    """Failed conditions first, those that block before those that ask for a look."""
-    order = {"error": 0, "warn": 1, "off": 2}
-    rows = document["gate"]
-    for row in sorted(rows, key=lambda row: (row["passed"], order[row["level"]])):
-        yield GateRow(
-            badge=_badge(row),
-            condition=row["condition"],
-            limit=_limit(row),
-            value=_amount(row, row["value"]),
-            baseline=_amount(row, row["baseline"]),
-            source=visible(row["source"]),
-        )
-
-
-def _badge(row: Mapping[str, Any]) -> Badge:
-    if row["value"] is None:
-        return NOT_LOOKED_FOR
-    return PASSED if row["passed"] else FAILED[row["level"]]
-
-
-def _limit(row: Mapping[str, Any]) -> str:
-    return f"{'≥' if row['least'] else '≤'} {_amount(row, row['limit'])}"
-
-
-def _amount(row: Mapping[str, Any], value: float | None) -> str:
-    if value is None:
-        return NO_VALUE
-    return percent(value, 1.0) if row["condition"] == COVERAGE else exact(value)
 
 
 def _tiles(document: Document) -> Iterator[Tile]:

@@ -13,7 +13,7 @@ from secrets import token_hex
 
 from auditor.document import Document
 from auditor.errors import ConfigError, SinkError, translate
-from auditor.render import FORMATS, render
+from auditor.render import FORMATS, TABLE, render
 
 LONGEST = 80  # characters of a name that are kept; file systems allow 255 bytes
 UNSAFE = re.compile(r"[^a-z0-9._-]")
@@ -61,7 +61,7 @@ class Files:
         model = document["model"]
         folder = Path(self.folder) / file_name(model["source"]) / file_name(model["name"])
         version = file_name(model["version"])
-        return [folder / f"{version}.{fmt}" for fmt in self.formats]
+        return [folder / f"{version}.{TABLE[fmt].ending}" for fmt in self.formats]
 
 
 def file_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""JSON, CSV and Markdown."""
+"""JSON and CSV."""
 
 import csv
 import io
@@ -57,29 +57,20 @@ def test_csv_of_nothing_is_a_head_alone():
     assert render(factory.incomplete(), "csv") == "name\r\n"
 
 
-def test_markdown_says_verdict_reason_and_what_to_do():
-    text = render(factory.blocked(), "md")
-    assert text.startswith("# ✖ Do not ship: digits v4\n")
-    assert "What to do" in text
-    assert "norm.weight" in text
-    assert "run your evaluations too" in text
+def test_the_table_of_findings_has_a_row_for_each_the_worst_first():
+    document = factory.reviewed()
+    found = list(csv.DictReader(io.StringIO(render(document, "findings"))))
+    assert len(found) == len(document["findings"])
+    assert found[0]["severity"] == "warning"
+    [looks] = [row for row in found if row["check"] == "over_trained"]
+    [finding] = [one for one in document["findings"] if one["check"] == "over_trained"]
+    assert [float(looks["interval_lo"]), float(looks["interval_hi"])] == finding["interval"]
+    assert looks["message"] == finding["message"]
 
 
-def test_markdown_counts_the_phases():
-    assert "Phases of the layers: 3 heavy-tailed, 1 undetermined" in render(
-        factory.reviewed(), "md"
-    )
-    assert "Phases" not in render(factory.incomplete(), "md")
-
-
-def test_markdown_takes_no_markup_from_a_name():
-    text = render(factory.hostile(), "md")
-    assert "<script>" not in text
-    assert "<img" not in text
-
-
-def test_markdown_is_a_summary_whatever_the_names():
-    assert len(render(factory.hostile(), "md")) < 10_000
+def test_no_cell_of_a_finding_is_a_formula():
+    for row in csv.DictReader(io.StringIO(render(factory.hostile(), "findings"))):
+        assert not any(value.startswith(("=", "+", "@", "\t", "\r")) for value in row.values())
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
