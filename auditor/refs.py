@@ -12,17 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditor.config import Config
+from auditor.config import Config, parts
 from auditor.config.models import Plugin
 from auditor.errors import GoneError, UsageError
 from auditor.examining import Files
 from auditor.hub_client import Hub
 from auditor.plugins import build
+from auditor.plugins.place import unknown
 from auditor.records import ModelVersion, SourceFile
 from auditor.sources import Finder, Source
 from auditor.sources.folder import files_at, version_at
 
 SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):/")
+PATHS = (".", "/", "~")  # how one begins that may not be there
 REGISTRY = ("models", "runs")
 EXPECTED = (
     "expected a path, models:/name/version, models:/name@alias, runs:/run/path or hf://org/name"
@@ -74,6 +76,43 @@ def find(ref: str, config: Config | None) -> Named:
             "check the model's name and version, or the run, in its user interface"
         )
     return Named(version, source)
+
+
+def series(name: str, config: Config) -> str:
+    """The model that somebody names, as policies know it: ``source:name``.
+
+    Parameters
+    ----------
+    name
+        ``source:name``; the name alone, where one source is configured; or a REF.
+    config
+        Whose sources are meant.
+
+    Raises
+    ------
+    UsageError
+        If no source has that name, the name alone may be of several, or the REF names
+        nothing.
+    SourceError
+        If the registry or the Hub of a REF cannot be reached.
+    """
+    if SCHEME.match(name) or _is_path(name):
+        return find(name, config).version.id.series
+    known = [source.name for source in parts(config).sources]
+    source, colon, _ = name.partition(":")
+    if colon and source in known:
+        return name
+    if colon:
+        raise UsageError(f"{name}: {unknown(source, known, what='source')}")
+    if len(known) > 1:
+        several = " or ".join(f"{one}:{name}" for one in known)
+        raise UsageError(f"{name} may be a model of several sources; say {several}")
+    return f"{known[0]}:{name}"
+
+
+def _is_path(name: str) -> bool:
+    """Whether a text is meant as a path; a plain word is a model, whatever lies in the folder."""
+    return name.startswith(PATHS) or ("/" in name and os.path.exists(name))  # noqa: PTH110 - of any text
 
 
 def _on_the_hub(ref: str, config: Config | None) -> Named:

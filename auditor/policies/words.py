@@ -1,8 +1,8 @@
 """What the entries of a policy file are made of: names, levels, patterns, numbers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -104,7 +104,8 @@ def _names(*names: Iterable[str]) -> WithJsonSchema:
     return WithJsonSchema({"enum": [str(name) for some in names for name in some]})
 
 
-GivenLevel = Annotated[Level, BeforeValidator(level), _names(Level)]
+LEVELS: Mapping[str, Any] = {"enum": [*map(str, Level), False]}  # an off may be read as false
+GivenLevel = Annotated[Level, BeforeValidator(level), WithJsonSchema(dict(LEVELS))]
 GivenOf = Annotated[Of, BeforeValidator(one_of(Of, "summary")), _names(Of)]
 CheckName = Annotated[str, AfterValidator(_check), _names(checks.BY_NAME)]
 MetricName = Annotated[str, AfterValidator(metric_named), _names(METRICS, ALIASES)]

@@ -1,6 +1,8 @@
 """Where versions stand."""
 
-from auditor.ledger import lookup
+from collections.abc import Collection
+
+from auditor.ledger import lookup, symptoms
 from auditor.ledger.door import Door
 from auditor.ledger.lookup import Stand, Wanted
 from auditor.records import ModelVersion
@@ -35,3 +37,8 @@ class Lookup(Door):
         """Where a version stands; None where the ledger has not met it."""
         with self._read() as session:
             return lookup.stand(session, version)
+
+    def symptoms(self, checks: Collection[str]) -> dict[str, set[tuple[str, str | None]]]:
+        """Check and layer of what the newest version of each audited model has, of some checks."""
+        with self._read() as session:
+            return symptoms.symptoms(session, checks)
