@@ -10,15 +10,17 @@ family, put it into that file's ``CHECKS``, give it a level in `auditor.policy`,
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from auditor.checks import drift, randomness, scale, shape, values
+from auditor.checks import depth, drift, randomness, scale, shape, values, whole
 from auditor.checks.base import Case, Check, name_of
 from auditor.records import Finding
 
 ALL: tuple[type[Check], ...] = (
     *values.CHECKS,
-    *scale.CHECKS,
     *randomness.CHECKS,
+    *scale.CHECKS,
     *shape.CHECKS,
+    *depth.CHECKS,
+    *whole.CHECKS,
     *drift.CHECKS,
 )
 BY_NAME: dict[str, type[Check]] = {name_of(check): check for check in ALL}

@@ -1,5 +1,6 @@
 """What a check is, and what it gets to see."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -60,12 +61,17 @@ class Case:
             return None
         name = change.before.name if change else None
         found = (one for one in self.stood if one.check in checks and one.layer == name)
-        return next((one for one in found if one.evidence.get(BEFORE) is not None), None)
+        return next((one for one in found if _is_said(one.evidence.get(BEFORE))), None)
 
     def held_against(self, layer: LayerRecord | None, *checks: str, else_: float) -> float:
         """The value that a standing finding was held against; see `standing`."""
         found = self.standing(layer, *checks)
         return float(found.evidence[BEFORE]) if found else else_
+
+
+def _is_said(value: object) -> bool:
+    """Whether something can be held against it: numbers, or one that is defined."""
+    return (isinstance(value, int | float) and math.isfinite(value)) or isinstance(value, list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from auditor.checks.base import Case
+from scipy.stats import binomtest
+
+from auditor.checks.base import BEFORE, Case, Threshold
 from auditor.records import Finding, LayerRecord, Severity
 
 NORMAL = 3.0  # kurtosis of normal entries: those of every usual initialisation have no more
@@ -34,10 +36,27 @@ class RandomLike:
         "Check that the layer is in the optimiser and that its checkpoint was loaded; a layer "
         "frozen at its initial values by design can be accepted."
     )
+    theory: ClassVar[str] = (
+        "Training correlates entries, and shuffling them destroys the correlation, so a layer "
+        "that learned something can be told from its shuffled twin. The spectrum of independent "
+        "entries is known (Marchenko-Pastur), and so is how far two of them lie apart by chance. "
+        "Checks of α leave such layers out: a fit to a random square matrix gives about 1.5."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Marchenko & Pastur (1967), Math. USSR-Sbornik 1(4)",
+        "Martin & Mahoney (2021), JMLR 22(165)",
+        "docs/calibration.md",
+    )
     needs: ClassVar[str] = "random_like"
 
-    min_evals: int = 50
-    max_errors: float = 3.0
+    min_evals: Annotated[int, Threshold("smaller layers are not judged", "eigenvalues")] = 50
+    max_errors: Annotated[
+        float,
+        Threshold(
+            "a kurtosis farther above 3 is none of an initialisation, and makes it information",
+            "standard errors",
+        ),
+    ] = 3.0
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding per layer with at least `min_evals` eigenvalues.
@@ -87,9 +106,22 @@ class CorrelationTraps:
         "Look at the entries named; try a smaller learning rate, gradient clipping, or "
         "clipping the entries and evaluating again."
     )
+    theory: ClassVar[str] = (
+        "Shuffling destroys every correlation between entries and keeps their sizes. An "
+        "eigenvalue of the shuffled matrix beyond the edge of the random bulk is therefore the "
+        "work of a few huge entries: the mark that too large a step leaves. Independent entries "
+        "with heavy tails reach 2.5 times the edge in less than 1 % of layers."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Martin & Hinrichs (2025), SETOL, arXiv:2507.17912",
+        "Tracy & Widom (1996), Commun. Math. Phys. 177",
+        "docs/calibration.md",
+    )
     needs: ClassVar[str] = "trap_strength"
 
-    min_strength: float = 2.5
+    min_strength: Annotated[
+        float, Threshold("below it a trap is information", "of the random edge")
+    ] = 2.5
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield a warning per layer with a trap of `min_strength`, information below that."""
@@ -111,4 +143,59 @@ class CorrelationTraps:
             )
 
 
-CHECKS = (RandomLike, CorrelationTraps)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpikeCountChange:
+    """A layer has far more or far fewer eigenvalues beyond its random bulk than before."""
+
+    severity: ClassVar[Severity] = Severity.INFO
+    condition: ClassVar[str] = "Layers whose number of spikes changed"
+    meaning: ClassVar[str] = (
+        "Each eigenvalue beyond the random bulk is a direction that was learned, and their "
+        "number changed by more than chance explains. Fewer say that something was forgotten or "
+        "compressed away, more that something was learned or memorised."
+    )
+    advice: ClassVar[str] = "Read it beside the layer's distance, rank and α."
+    theory: ClassVar[str] = (
+        "The edge of a random bulk is known with its fluctuations (Tracy-Widom), so spikes are "
+        "counted at 5 % a layer. Two counts of one rate differ as a fair coin does; where a "
+        "coin would so rarely, and the counts differ by enough, the layer is another."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Baik, Ben Arous & Péché (2005), Ann. Probab. 33(5)",
+        "Przyborowski & Wilenski (1940), Biometrika 31",
+    )
+    needs: ClassVar[str] = "num_spikes"
+
+    max_p: Annotated[float, Threshold("largest probability of such counts by chance")] = 0.001
+    min_change: Annotated[int, Threshold("least difference of the counts", "spikes")] = 5
+
+    def __call__(self, case: Case) -> Iterator[Finding]:
+        """Yield one finding per layer whose counts differ by more than chance and enough."""
+        for layer in case.layers:
+            change = case.change(layer)
+            if change is None:
+                continue
+            then = change.before.metrics.get("num_spikes", math.nan)
+            before = case.held_against(layer, "spike_count_change", else_=then)
+            now = layer.metrics.get("num_spikes", math.nan)
+            if not abs(now - before) >= self.min_change:
+                continue
+            p = float(binomtest(int(now), int(now + before)).pvalue)
+            if p < self.max_p:
+                yield self._finding(layer, now, before, p)
+
+    def _finding(self, layer: LayerRecord, now: float, before: float, p: float) -> Finding:
+        return Finding(
+            severity=self.severity,
+            layer=layer.name,
+            message=f"{layer.name} has {now:.0f} eigenvalues beyond its random bulk, "
+            f"it had {before:.0f} (p {p:.2g})",
+            rule=f"two counts of one rate differ so with a probability below {self.max_p:g}, "
+            f"and by {self.min_change} or more",
+            limit=self.max_p,
+            value=p,
+            evidence={"num_spikes": now, BEFORE: before},
+        )
+
+
+CHECKS = (RandomLike, CorrelationTraps, SpikeCountChange)

@@ -1,59 +1,15 @@
 """Checks on how large a layer is and how many directions it uses."""
 
 import math
-import re
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import median
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from auditor.checks.base import Case
+from auditor.checks.base import BEFORE, Case, Threshold
+from auditor.checks.peers import Score, scores
 from auditor.records import Finding, LayerRecord, Severity
 
-MOVED = "d_log_spectral_norm"  # evidence of a change against the baseline
-MIN_KIN = 8  # a robust z-score of fewer layers says nothing
-MAD_TO_SD = 1.4826  # for a normal distribution
-LEAST_SPREAD = 0.1  # of log10: blocks trained alike differ by less, and a factor of 1.1 is none
-
-
-def robust_z(case: Case) -> dict[str, float]:
-    r"""How far each layer's log spectral norm lies from the others of its module kind.
-
-    .. math:: z = (x - \mathrm{median}) / \max(1.4826\,\mathrm{MAD}, 0.1)
-
-    The same module in every block is one kind: names that differ only in their numbers, and
-    kernels of one size. Unchanged by scaling the whole model. Kinds with fewer than `MIN_KIN`
-    layers have no score.
-    """
-    kin: dict[tuple[str, str, tuple[int, ...]], list[LayerRecord]] = defaultdict(list)
-    for layer in case.layers:
-        if math.isfinite(layer.metrics["log_spectral_norm"]):
-            kernel = layer.shape[2:]
-            kin[layer.kind, module(layer.name), kernel].append(layer)
-    return {
-        name: z
-        for group in kin.values()
-        if len(group) >= MIN_KIN
-        for name, z in _scores(group).items()
-    }
-
-
-def module(name: str) -> str:
-    """What a layer is, wherever it stands.
-
-    >>> module("h.11.mlp.c_fc.weight")
-    'h.#.mlp.c_fc.weight'
-    """
-    return re.sub(r"[0-9]+", "#", name)
-
-
-def _scores(group: list[LayerRecord]) -> dict[str, float]:
-    values = [layer.metrics["log_spectral_norm"] for layer in group]
-    centre = median(values)
-    mad = median(abs(value - centre) for value in values)
-    spread = max(MAD_TO_SD * mad, LEAST_SPREAD)
-    return {layer.name: (layer.metrics["log_spectral_norm"] - centre) / spread for layer in group}
+COLLAPSE, EXPLOSION = "scale_collapse", "scale_explosion"  # two directions of one quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,30 +27,39 @@ class RankCollapse:
         "Compare the layer with the checkpoint before compression; raise the rank kept, or "
         "leave this layer out of it."
     )
+    theory: ClassVar[str] = (
+        "Random initial values have full rank, and gradient steps do not lower it by much. A "
+        "rank far below the shorter side is what an operation on the matrix leaves behind: a "
+        "truncated decomposition, a merge of two thin factors, rows or columns set to zero."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Martin & Mahoney (2021), JMLR 22(165), rank collapse",
+        "docs/calibration.md",
+    )
     needs: ClassVar[str] = ""
 
-    min_share: float = 0.1
-    max_fall: float = 0.2
+    min_share: Annotated[float, Threshold("least rank", "of M, the smaller side")] = 0.1
+    max_fall: Annotated[
+        float, Threshold("largest fall of the rank against the baseline", "of M")
+    ] = 0.2
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding per layer with rank < 0.1 M, or down by > 0.2 M."""
         for layer in case.layers:
-            share = _rank_share(layer)
+            share, change = _rank_share(layer), case.change(layer)
             if math.isnan(share):
                 continue
+            then = _rank_share(change.before) if change else math.nan
+            before = case.held_against(layer, "rank_collapse", else_=then)
             if share < self.min_share:
                 rule = f"rank below {self.min_share:.0%} of M"
-                yield self._finding(layer, share, rule, self.min_share)
-            elif self._fall(case, layer, share) > self.max_fall:
+                yield self._finding(layer, rule, self.min_share, before)
+            elif before - share > self.max_fall:
                 rule = f"rank down by more than {self.max_fall:.0%} of M"
-                yield self._finding(layer, share, rule, self.max_fall)
+                yield self._finding(layer, rule, self.max_fall, before)
 
-    def _fall(self, case: Case, layer: LayerRecord, share: float) -> float:
-        change = case.comparison.change(layer.name) if case.comparison else None
-        return _rank_share(change.before) - share if change else math.nan
-
-    def _finding(self, layer: LayerRecord, share: float, rule: str, limit: float) -> Finding:
-        rank = layer.metrics["matrix_rank"]
+    def _finding(self, layer: LayerRecord, rule: str, limit: float, before: float) -> Finding:
+        rank, share = layer.metrics["matrix_rank"], _rank_share(layer)
         return Finding(
             severity=self.severity,
             layer=layer.name,
@@ -103,7 +68,11 @@ class RankCollapse:
             rule=rule,
             limit=limit,
             value=share,
-            evidence={"matrix_rank": rank, "stable_rank": layer.metrics["stable_rank"]},
+            evidence={
+                "matrix_rank": rank,
+                "stable_rank": layer.metrics["stable_rank"],
+                BEFORE: before,
+            },
         )
 
 
@@ -129,15 +98,28 @@ class ScaleCollapse:
         "Compare the layer's values with the training checkpoint; look for a scale applied "
         "twice, a wrong quantisation scale, or a regulariser left on."
     )
+    theory: ClassVar[str] = (
+        "The largest singular value bounds how much a layer can pass on; α does not see it, for "
+        "α is blind to scale. In a network compressed by a group regulariser the norms of some "
+        "layers fell by a factor of 3 to 7 while every α stayed, and fine-tuning brought them "
+        "back. Blocks that are trained alike have norms alike, or that change smoothly with depth."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Martin, Peng & Mahoney (2021), Nature Communications 12:4122, scale collapse",
+        "docs/calibration.md",
+    )
     needs: ClassVar[str] = ""
 
-    max_fall: float = -1.0  # of log10 of the largest eigenvalue
-    min_z: float = -5.0
+    max_fall: Annotated[
+        float, Threshold("largest fall against the baseline", "log10 of an eigenvalue")
+    ] = -1.0
+    min_z: Annotated[
+        float, Threshold("how far below its like a layer may lie", "robust standard deviations")
+    ] = -5.0
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding per layer."""
-        limits = _Limits(self.max_fall, self.min_z, sign=-1, undoes="scale_explosion")
-        yield from _scale_findings(case, self.severity, limits)
+        yield from _scale_findings(case, self.severity, _Limits(self.max_fall, self.min_z, -1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,73 +137,102 @@ class ScaleExplosion:
         "Look at the learning rate and gradient norms of the last epochs; try gradient "
         "clipping or weight decay."
     )
+    theory: ClassVar[str] = (
+        "The product of the largest singular values bounds how much the network can amplify its "
+        "input, and enters bounds of its generalisation. One layer far above its like dominates "
+        "that product, and what it amplifies is as often noise as signal."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Bartlett, Foster & Telgarsky (2017), NeurIPS 30",
+        "docs/calibration.md",
+    )
     needs: ClassVar[str] = ""
 
-    max_rise: float = 1.0
-    max_z: float = 5.0
+    max_rise: Annotated[
+        float, Threshold("largest rise against the baseline", "log10 of an eigenvalue")
+    ] = 1.0
+    max_z: Annotated[
+        float, Threshold("how far above its like a layer may lie", "robust standard deviations")
+    ] = 5.0
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding per layer."""
-        limits = _Limits(self.max_rise, self.max_z, sign=1, undoes="scale_collapse")
-        yield from _scale_findings(case, self.severity, limits)
+        yield from _scale_findings(case, self.severity, _Limits(self.max_rise, self.max_z, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """How far a scale may go in one direction, and which finding the way back undoes."""
+    """How far a scale may go in one direction."""
 
     change: float  # of log10 of the largest eigenvalue, with its sign
     z: float
     sign: int
-    undoes: str
+
+    @property
+    def word(self) -> str:
+        return "larger" if self.sign > 0 else "smaller"
+
+    def is_beyond(self, value: float, limit: float) -> bool:
+        return self.sign * value >= self.sign * limit
 
 
 def _scale_findings(case: Case, severity: Severity, limits: _Limits) -> Iterator[Finding]:
-    """Findings of layers beyond either limit; the change speaks first.
+    """Findings of layers beyond a limit; the change speaks first.
 
-    What a baseline nobody accepted had moved the other way is taken off the change: coming
-    back from an explosion is its repair and no collapse.
+    Where a change of the baseline's own stands, in either direction, the value is held
+    against what that was held against: coming back from an explosion is its repair and no
+    collapse, and what stays collapsed is not repaired.
     """
-    scores, undone = robust_z(case), _moved_before(case, limits.undoes)
-    sign, change_limit, z_limit = limits.sign, limits.change, limits.z
+    found = scores(case)
     for layer in case.layers:
-        change = case.comparison.change(layer.name) if case.comparison else None
-        moved = change.distances["d_log_spectral_norm"] if change else math.nan
-        z = scores.get(layer.name, math.nan)
-        word = "larger" if sign > 0 else "smaller"
-        norm = layer.metrics["log_spectral_norm"]
-        if sign * (moved + undone.get(layer.name, 0.0)) >= sign * change_limit:
-            yield Finding(
-                severity=severity,
-                layer=layer.name,
-                message=f"{layer.name} became {10 ** (sign * moved / 2):.3g} times {word}: "
-                f"log10 spectral norm {norm:.2f}, {moved:+.2f} against the baseline",
-                rule=f"log10 of the largest eigenvalue changed by {change_limit:+g} or more",
-                limit=change_limit,
-                value=moved,
-                evidence={"log_spectral_norm": norm, "z": z, MOVED: moved},
-            )
-        elif sign * z >= sign * z_limit:
-            yield Finding(
-                severity=severity,
-                layer=layer.name,
-                message=f"{layer.name} is far {word} than its like in the other blocks: "
-                f"log10 spectral norm {norm:.2f}, robust z {z:+.1f}",
-                rule=f"robust z of log10 spectral norm among the same module of all blocks at "
-                f"{z_limit:+g} or beyond",
-                limit=z_limit,
-                value=z,
-                evidence={"log_spectral_norm": norm, "z": z},
-            )
+        change = case.change(layer)
+        then = change.before.metrics["log_spectral_norm"] if change else math.nan
+        before = case.held_against(layer, COLLAPSE, EXPLOSION, else_=then)
+        moved = layer.metrics["log_spectral_norm"] - before
+        here = found.get(layer.name, [])
+        worst = max(here, key=lambda score: limits.sign * score.z, default=None)
+        if limits.is_beyond(moved, limits.change):
+            yield _changed(layer, severity, limits, moved, stands=before != then)
+        elif worst and limits.is_beyond(worst.z, limits.z):
+            yield _strange(layer, severity, limits, worst, before)
 
 
-def _moved_before(case: Case, check: str) -> dict[str, float]:
-    """By layer, how far the standing findings of a check say that it moved."""
-    return {
-        finding.layer: finding.evidence[MOVED]
-        for finding in case.stood
-        if finding.check == check and finding.layer and finding.evidence.get(MOVED) is not None
-    }
+def _changed(
+    layer: LayerRecord, severity: Severity, limits: _Limits, moved: float, *, stands: bool
+) -> Finding:
+    norm = layer.metrics["log_spectral_norm"]
+    against = "what it was held against before" if stands else "the baseline"
+    return Finding(
+        severity=severity,
+        layer=layer.name,
+        message=f"{layer.name} became {10 ** (limits.sign * moved / 2):.3g} times {limits.word}: "
+        f"log10 spectral norm {norm:.2f}, {moved:+.2f} against {against}",
+        rule=f"log10 of the largest eigenvalue changed by {limits.change:+g} or more",
+        limit=limits.change,
+        value=moved,
+        evidence={"log_spectral_norm": norm, BEFORE: norm - moved},
+    )
+
+
+def _strange(
+    layer: LayerRecord, severity: Severity, limits: _Limits, score: Score, before: float
+) -> Finding:
+    """What is held against afterwards is the baseline, or without one what is usual."""
+    norm = layer.metrics["log_spectral_norm"]
+    return Finding(
+        severity=severity,
+        layer=layer.name,
+        message=f"{layer.name} is far {limits.word} than {score.like}: "
+        f"log10 spectral norm {norm:.2f}, {score.usual:.2f} expected, robust z {score.z:+.1f}",
+        rule=f"robust z of log10 spectral norm among {score.measure} at {limits.z:+g} or beyond",
+        limit=limits.z,
+        value=score.z,
+        evidence={
+            "log_spectral_norm": norm,
+            "z": score.z,
+            BEFORE: score.usual if math.isnan(before) else before,
+        },
+    )
 
 
 CHECKS = (RankCollapse, ScaleCollapse, ScaleExplosion)

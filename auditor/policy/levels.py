@@ -29,6 +29,13 @@ LEVELS: Mapping[str, tuple[Level, Level, Level]] = {  # one column per preset, i
     "large_change": (OFF, OFF, WARN),
     "layers_changed": (OFF, OFF, WARN),
     "alpha_shift": (OFF, OFF, WARN),
+    "spike_count_change": (OFF, OFF, WARN),
+    "alpha_spikes": (OFF, OFF, WARN),
+    "correlation_flow": (OFF, OFF, OFF),  # an observation on published models, and no law
+    "share_out_of_range": (OFF, OFF, WARN),
+    "median_shift": (OFF, OFF, WARN),
+    "alpha_distribution": (OFF, OFF, OFF),  # of shape; a common shift is median_shift
+    "unusual_distance": (OFF, OFF, WARN),
     "implausible_power_law": (OFF, OFF, OFF),
     "custom_code": (OFF, OFF, OFF),  # a model with a class of its own is everyday
 }

@@ -3,11 +3,14 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditor.checks.base import Case
-from auditor.checks.scale import RankCollapse, ScaleCollapse, ScaleExplosion, robust_z
+from auditor.checks.peers import scores
+from auditor.checks.scale import RankCollapse, ScaleCollapse, ScaleExplosion
 from auditor.policy import Before, judge, preset
-from auditor.records import Origin
+from auditor.records import Band, Profile
 from tests.render.factory import compared, layer, version
 
 
@@ -79,8 +82,8 @@ def test_blocks_that_hardly_differ_do_not_make_a_small_difference_large():
     assert list(ScaleCollapse()(Case((*layers, layer("h.99", log_spectral_norm=0.4)))))
 
 
-def test_fewer_than_eight_layers_of_a_kind_say_nothing():
-    assert not list(ScaleCollapse()(Case(outlier(7, -9.0))))
+def test_fewer_than_six_layers_of_a_kind_say_nothing():
+    assert not list(ScaleCollapse()(Case(outlier(5, -9.0))))
 
 
 def test_the_score_is_blind_to_the_scale_of_the_whole_model():
@@ -88,29 +91,150 @@ def test_the_score_is_blind_to_the_scale_of_the_whole_model():
         layer(x.name, log_spectral_norm=x.metrics["log_spectral_norm"] - 12.0)
         for x in outlier(12, 0.0)
     ]
-    here, there = robust_z(Case(outlier(12, 0.0))), robust_z(Case(shifted))
+    here, there = scores(Case(outlier(12, 0.0))), scores(Case(shifted))
     assert here.keys() == there.keys()
-    assert all(math.isclose(here[name], there[name], abs_tol=1e-9) for name in here)
+    for name in here:
+        pairs = zip(here[name], there[name], strict=True)
+        assert all(math.isclose(a.z, b.z, abs_tol=1e-9) for a, b in pairs)
 
 
-def back_from(exploded: float, moved: float, origin: Origin = Origin.NEW):
-    """A layer that moved since a baseline which itself had exploded by so much."""
-    case = against(layer("fc", log_spectral_norm=2.0 + moved), layer("fc", log_spectral_norm=2.0))
-    (stood,) = ScaleExplosion()(
-        against(layer("fc", log_spectral_norm=exploded), layer("fc", log_spectral_norm=0.0))
-    )
-    stood = replace(stood, check="scale_explosion", origin=origin)
-    judgement = judge(
-        case, preset("recommended"), Before(findings=[stood]), model="m", as_of=date(2026, 1, 1)
-    )
-    return [found.check for found in judgement.findings if found.origin != Origin.FIXED]
+# --- neighbours in depth ------------------------------------------------------------------
+
+
+def row(norms, stem="layer"):
+    """One layer a block, of these log spectral norms."""
+    return tuple(layer(f"{stem}.{i}.w", i, log_spectral_norm=x) for i, x in enumerate(norms))
+
+
+def far(norms, place, by):
+    return [x + by * (i == place) for i, x in enumerate(norms)]
+
+
+SMOOTH = [0.3 * i for i in range(12)]  # a factor of 1.4 from block to block
+
+
+@pytest.mark.parametrize("place", range(12))
+def test_a_smooth_trend_hides_no_collapse_from_the_neighbours(place):
+    assert not list(ScaleCollapse()(Case(row(SMOOTH))))
+    (finding,) = ScaleCollapse()(Case(row(far(SMOOTH, place, -1.01))))
+    assert finding.layer == f"layer.{place}.w"
+
+
+def test_a_step_in_depth_is_no_collapse():
+    """A network has stages, and its norms may fall from one to the next."""
+    assert not list(ScaleCollapse()(Case(row([2.0] * 8 + [0.5] * 8))))
+
+
+@pytest.mark.parametrize(("blocks", "found"), [(6, True), (5, False)])
+def test_fewer_than_five_neighbours_say_nothing(blocks, found):
+    assert bool(list(ScaleCollapse()(Case(row(far([1.0] * blocks, 2, -2.0)))))) == found
+
+
+@given(st.floats(-1.0, 1.0), st.floats(-9.0, 9.0), st.integers(6, 30), st.integers(0, 29))
+def test_on_a_line_only_what_leaves_it_is_found(slope, start, blocks, place):
+    """Whatever its slope, and also at both ends, where all neighbours are on one side."""
+    line = [start + slope * i for i in range(blocks)]
+    place %= blocks
+    found = ScaleCollapse()(Case(row(far(line, place, -1.01))))
+    assert [finding.layer for finding in found] == [f"layer.{place}.w"]
+
+
+# --- a family of models -------------------------------------------------------------------
+
+
+def of_family(n=40, p5=1.0, p95=2.0):
+    band = Band(n, p5, (p5 + p95) / 2.0, p95)
+    return Profile("resnets", "0" * 64, 5, {"dense": {"log_spectral_norm": band}})
+
+
+@pytest.mark.parametrize(("norm", "found"), [(-0.1, True), (0.1, False), (1.5, False)])
+def test_a_layer_is_judged_against_the_band_of_its_kind(norm, found):
+    """The band is 1 wide, a standard deviation 0.304, and five of them 1.52."""
+    case = Case(row([norm]), profile=of_family())
+    assert bool(list(ScaleCollapse()(case))) == found
+
+
+def test_a_band_of_a_handful_of_layers_is_no_measure():
+    assert not list(ScaleCollapse()(Case(row([-9.0]), profile=of_family(n=7))))
+
+
+# --- what a change is held against --------------------------------------------------------
+
+
+def series(*norms, accepted=()):
+    """Checks found in version after version of a layer, each against the one before.
+
+    Verdicts let each be a baseline; `accepted` are the versions that a person accepted.
+    """
+    found, before, old = [], None, None
+    for number, norm in enumerate(norms, 1):
+        now = layer("fc", log_spectral_norm=norm)
+        case = against(now, old) if old else Case((now,))
+        judged = judge(case, preset("observe"), before, model="m", as_of=date(2026, 1, 1))
+        found.append({one.check: str(one.origin) for one in judged.findings})
+        before, old = Before(findings=judged.findings, accepted=number in accepted), now
+    return found
+
+
+def test_what_stays_collapsed_stays_open():
+    collapsed = {"scale_collapse": "open"}
+    assert series(2.0, 0.5, 0.5, 0.5) == [{}, {"scale_collapse": "new"}, collapsed, collapsed]
+
+
+def test_what_is_half_the_way_back_is_held_against_what_it_was():
+    assert series(2.0, 0.0, 0.9) == [{}, {"scale_collapse": "new"}, {"scale_collapse": "open"}]
+
+
+def test_what_is_back_is_fixed_and_has_not_exploded():
+    *_, last = series(2.0, 0.5, 0.5, 1.9)
+    assert last == {"scale_collapse": "fixed"}
+
+
+def test_an_accepted_version_is_the_measure_from_then_on():
+    *_, same = series(2.0, 0.5, 0.5, accepted=[2])
+    assert same.get("scale_collapse") in {None, "fixed"}
+    *_, further = series(2.0, 0.5, -0.5, accepted=[2])
+    assert further == {"scale_collapse": "accepted"}
 
 
 def test_coming_back_from_an_explosion_nobody_accepted_is_no_collapse():
-    assert back_from(exploded=1.5, moved=-1.5) == []
-    assert back_from(exploded=1.5, moved=-1.5, origin=Origin.ACCEPTED) == ["scale_collapse"]
+    *_, back = series(0.0, 1.5, 0.0)
+    assert back == {"scale_explosion": "fixed"}
+    *_, back = series(0.0, 1.5, 0.0, accepted=[2])
+    assert back["scale_collapse"] == "new"
 
 
 def test_falling_further_than_the_explosion_is_a_collapse():
-    assert back_from(exploded=1.5, moved=-2.4) == []
-    assert back_from(exploded=1.5, moved=-2.5) == ["scale_collapse"]
+    assert "scale_collapse" not in series(0.0, 1.5, -0.99)[-1]
+    assert series(0.0, 1.5, -1.0)[-1]["scale_collapse"] == "new"
+
+
+def test_a_repaired_layer_of_a_first_version_has_not_exploded():
+    """Without a baseline it is held against what is usual, and so is the next version."""
+    broken, mended = outlier(12, -2.0), outlier(12, 1.2)
+    judged = judge(Case(broken), preset("observe"), model="m", as_of=date(2026, 1, 1))
+    comparison = compared(mended, {one.name: one for one in broken}, version(number="1"))
+    case = Case(mended, comparison=comparison, stood=judged.findings)
+    assert not list(ScaleExplosion()(case))
+
+
+def test_a_fall_of_the_rank_that_stays_is_open():
+    found, before, old = [], None, None
+    for rank in (256, 100, 100, 250):
+        now = layer("fc", matrix_rank=rank)
+        case = against(now, old) if old else Case((now,))
+        judged = judge(case, preset("observe"), before, model="m", as_of=date(2026, 1, 1))
+        found.append([str(one.origin) for one in judged.findings])
+        before, old = Before(findings=judged.findings), now
+    assert found == [[], ["new"], ["open"], ["fixed"]]
+
+
+def test_a_renamed_layer_is_held_against_what_its_old_name_was():
+    old = layer("old", log_spectral_norm=0.0)
+    now = replace(layer("new", log_spectral_norm=0.0), digest=old.digest)
+    stood = replace(
+        next(ScaleCollapse()(against(old, layer("old", log_spectral_norm=2.0)))),
+        check="scale_collapse",
+    )
+    (finding,) = ScaleCollapse()(replace(against(now, old), stood=[stood]))
+    assert finding.evidence["before"] == 2.0
