@@ -129,7 +129,7 @@ def conditions(
 ) -> Iterator[tuple[AnyRule, Condition]]:
     """One row per rule that is not off: how many findings count under it, at most how many.
 
-    A check that could not be made, for the analysis leaves its column out, has no number.
+    What could not be looked at, for the analysis leaves its column out, has no number.
     `stood` is what the baseline has. What the floor asks is a row of its own where the
     policy asks less, or waives what the floor does not.
     """
@@ -184,7 +184,9 @@ def _row(case: Case, part: Part, rule: AnyRule, now: int, then: float | None) ->
 
 def _row_of_limit(case: Case, rule: MetricRule, now: int, then: float | None) -> Condition:
     limit, value, before = 0.0, float(now), then
-    if rule.of != Of.LAYER:
+    if rule.of == Of.LAYER:
+        value = value if limits.was_measured(case, rule) else math.nan
+    else:
         limit = rule.limit
         value, before = limits.measured(case, rule)
     return Condition(

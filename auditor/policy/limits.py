@@ -53,6 +53,12 @@ def measured(case: Case, rule: MetricRule) -> tuple[float, float | None]:
     return (-change if rule.bound == Bound.MAX_DECREASE else change), None
 
 
+def was_measured(case: Case, rule: MetricRule) -> bool:
+    """Whether some layer that the rule looks at has the metric at all; so it is without any."""
+    layers = _layers(case, rule)
+    return not layers or any(_has(case, layer, rule.metric) for layer in layers)
+
+
 def _of_layers(case: Case, rule: MetricRule, rules: Sequence[AnyRule]) -> Iterator[Finding]:
     kinds = kinds_of(case.layers)
     for layer in case.layers:
@@ -114,6 +120,11 @@ def _value(case: Case, layer: LayerRecord, metric: str) -> float:
         return layer.metrics[metric]
     change = case.comparison.change(layer.name) if case.comparison else None
     return change.distances.get(metric, math.nan) if change else math.nan
+
+
+def _has(case: Case, layer: LayerRecord, metric: str) -> bool:
+    change = case.comparison.change(layer.name) if case.comparison else None
+    return metric in layer.metrics or (change is not None and metric in change.distances)
 
 
 def _before(case: Case, layer: LayerRecord) -> LayerRecord | None:
