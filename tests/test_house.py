@@ -22,7 +22,7 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     {"measuring", "memory", "examining", "baselines", "pipeline", "planning", "wall"}
     | {"fetching", "rejudging", "profiles"},
     {"app", "refs", "single", "given", "api", "comparing", "tables", "transforming"}
-    | {"backfilling", "deciding", "reports", "logs", "steering", "exporting"}
+    | {"backfilling", "deciding", "hooking", "reports", "logs", "steering", "exporting"}
     | {"explaining", "story", "replaying"},
     {"service", "web", "telling", "status", "gate", "callbacks"},
     {"cli", "demo", "doctor", "__main__"},

@@ -17,6 +17,7 @@ from auditor.cli import (
     comparing,
     database,
     deciding,
+    hooking,
     inspecting,
     policy,
     seeing,
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 FAMILIES = (
     auditing,
+    hooking,
     inspecting,
     comparing,
     watching,
