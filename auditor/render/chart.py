@@ -146,8 +146,8 @@ def _curve(found: Mapping[str, Any], shares: Sequence[float], count: int) -> Ite
     bins a drawing of the bins as they are shows single eigenvalues and no shape.
     """
     lo, hi = math.log10(found["lo"]), math.log10(found["hi"])
-    width = (hi - lo) / len(shares) or 0.1  # a histogram of one value has no width
-    together = math.ceil(len(shares) / max(FEWEST_BINS, round(2 * math.sqrt(count))))
+    width = (hi - lo) / max(1, len(shares)) or 0.1  # a histogram of one value has no width
+    together = math.ceil(max(1, len(shares)) / max(FEWEST_BINS, round(2 * math.sqrt(count))))
     for first in range(0, len(shares), together):
         bins = shares[first : first + together]
         share, wide = sum(bins), width * len(bins)

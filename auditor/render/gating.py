@@ -28,7 +28,11 @@ class GateRow:
 
 def gate(document: Document) -> Iterator[GateRow]:
     """Failed conditions first, those that block before those that ask for a look."""
-    for row in sorted(document["gate"], key=lambda row: (row["passed"], ORDER[row["level"]])):
+
+    def rank(row: Row) -> tuple[bool, bool, int]:
+        return row["passed"], row["value"] is not None, ORDER[row["level"]]
+
+    for row in sorted(document["gate"], key=rank):
         yield row_view(row)
 
 

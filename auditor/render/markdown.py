@@ -13,7 +13,7 @@ from auditor.document import Document
 from auditor.render.findings import gates, worst_first
 from auditor.render.text import count, visible
 from auditor.render.view import Page, page
-from auditor.render.wording import ORIGINS
+from auditor.render.wording import NOT_LOOKED_FOR, ORIGINS, PASSED
 
 MOST = 65_536  # characters that GitHub takes of a comment
 SPARE = 200  # of them for saying what was cut
@@ -95,8 +95,8 @@ def _decision(decision: Mapping[str, Any]) -> str:
 
 
 def _failed(of: Page) -> Iterator[Part]:
-    """The conditions that are not passed, as a table."""
-    rows = [row for row in of.gate if row.badge.words != "passed"]
+    """The conditions that failed, as a table."""
+    rows = [row for row in of.gate if row.badge not in {PASSED, NOT_LOOKED_FOR}]
     head = ["| | Condition | Limit | Found | Baseline |", "|---|---|---|---|---|"]
     yield Part(
         [
