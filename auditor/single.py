@@ -7,7 +7,7 @@ is there, what was measured is kept in it.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -69,13 +69,14 @@ def audit(
         chosen = _chosen(request, named, files, ledger)
         trend = ledger.trend(named.version, TREND) if ledger else ()
         found = examine(named.version, files, chosen, trend)
+        said = ledger.decision(named.version, now().date()) if ledger else None
     tidy(config)
     if request.baseline not in {None, "none"} and found.comparison is None:
         raise UsageError(
             f"baseline {request.baseline}: no matrix could be read from it, so there is nothing "
             "to compare with; audit it alone to see why, or name another baseline"
         )
-    return named.version, document(found)
+    return named.version, document(replace(found, decision=said))
 
 
 def record(version: ModelVersion, document: Document, config: Config) -> list[str]:

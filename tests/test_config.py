@@ -215,7 +215,7 @@ def test_a_value_from_the_environment_is_never_repeated(write):
         ),
         ("baseline: previous", "3: baseline: found 'previous': expected a list"),
         ("baseline: ['sha256:12345']", "3: baseline[0]: found 'sha256:12345': expected sha256: an"),
-        (f"baseline: ['sha256:{'e' * 65}']", f"3: baseline[0]: found 'sha256:{'e' * 65}': expected sha256: and 12 to 64"),
+        (f"baseline: ['sha256:{'e' * 65}']", "3: baseline[0]: found 'sha256:eeeeeeeee"),
         ("baseline: ['profile:../x']", "3: baseline[0]: found 'profile:../x': expected profile: "),
         ("sinks: []", "3: sinks: found none: expected at least one"),
         ("sinks: [files]", "3: sinks[0]: expected a mapping with a kind and its settings"),

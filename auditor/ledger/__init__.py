@@ -6,9 +6,9 @@ measured is kept as files, see `auditor.memory`.
 """
 
 from auditor.ledger.claiming import Claim
+from auditor.ledger.deciding import Decided
 from auditor.ledger.deliveries import Delivery
 from auditor.ledger.hints import Hint
-from auditor.ledger.history import Decided
 from auditor.ledger.ledger import Ledger
 from auditor.ledger.lookup import Stand, Wanted
 from auditor.ledger.models import State

@@ -1,6 +1,6 @@
 """Audits as they were saved: the document, and the tables that are asked about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from statistics import fmean
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from auditor.document import Document
+from auditor.ledger import deciding
 from auditor.ledger.models import (
     AuditRow,
     ClaimRow,
@@ -21,7 +22,7 @@ from auditor.ledger.models import (
 )
 from auditor.ledger.noting import add
 from auditor.ledger.work import held_row, settle, version_row
-from auditor.records import ModelVersion, Verdict
+from auditor.records import Decision, ModelVersion, Said, Verdict
 
 Symptom = tuple[str, str | None]  # check and layer: the same in every version of a model
 
@@ -48,9 +49,33 @@ def save(  # noqa: PLR0913 - all that is known of an audit
         session.flush()
     claim = session.get_one(ClaimRow, row.id)
     if _is_new(session, row, document):
-        _write(session, row, document, sinks, at)
+        said = deciding.decision(session, version, at.date())
+        _write(session, row, deciding.shown(document, said), sinks, at)
     _finish(claim, document, quarantine)
     return True
+
+
+def decide(session: Session, version: ModelVersion, said: Decision, sinks: Sequence[str]) -> None:
+    """Add a decision, and show it with the version's newest audit."""
+    deciding.decide(session, version, said)
+    _show(session, version, sinks, said.at)
+
+
+def hear(session: Session, said: Iterable[Said], sinks: Sequence[str], at: datetime) -> None:
+    """Take in what tags say; where that is new, show it with the version's newest audit."""
+    for one in said:
+        if deciding.heard(session, one, at):
+            _show(session, one.version, sinks, at)
+
+
+def _show(session: Session, version: ModelVersion, sinks: Sequence[str], at: datetime) -> None:
+    """Save the newest audit once more, with the decision that holds now; if it says another."""
+    row, audit = version_row(session, version), latest(session, version)
+    if row is None or audit is None:
+        return
+    said = deciding.decision(session, version, at.date())
+    if deciding.shown(audit, said) != audit:
+        _write(session, row, deciding.shown_anew(audit, said, at), sinks, at)
 
 
 def latest(session: Session, version: ModelVersion) -> Document | None:

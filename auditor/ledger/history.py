@@ -2,28 +2,18 @@
 
 import math
 from datetime import date
-from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
-from sqlalchemy.orm.util import AliasedClass
 
 from auditor.document import Document
+from auditor.ledger.deciding import counts
 from auditor.ledger.models import AuditRow, DecisionRow, VersionRow
 from auditor.ledger.order import earlier, newest_first
-from auditor.ledger.work import claim_row
-from auditor.records import TAG, Decision, ModelVersion, Trend, Verdict
+from auditor.records import ModelVersion, Trend, Verdict
 
 NO_BASELINE = (Verdict.BLOCK, Verdict.INCOMPLETE)
 MOST_COPIES = 100  # versions with the same weights that are looked at
-Decisions = type[DecisionRow] | AliasedClass[DecisionRow]
-
-
-class Decided(NamedTuple):
-    """A version, and what a person said about it."""
-
-    version: ModelVersion
-    decision: Decision
 
 
 def may_be_baseline(session: Session, version: ModelVersion, as_of: date) -> bool:
@@ -89,72 +79,12 @@ def trend(session: Session, version: ModelVersion, limit: int) -> list[Trend]:
     return points[::-1]
 
 
-def decide(session: Session, version: ModelVersion, decision: Decision) -> None:
-    """Add a decision; earlier ones stay on record."""
-    session.add(
-        DecisionRow(
-            version_id=claim_row(session, version).version_id,
-            accepted=decision.accept,
-            by=decision.by,
-            reason=decision.reason,
-            at=decision.at,
-            until=decision.until,
-            via=decision.via,
-        )
-    )
-
-
-def decision(session: Session, version: ModelVersion, as_of: date) -> Decision | None:
-    """The newest decision on a version that holds on a day."""
-    query = (
-        select(DecisionRow)
-        .join(VersionRow)
-        .where(VersionRow.identity == version.identity, _counts(DecisionRow, as_of))
-        .order_by(DecisionRow.id.desc())
-        .limit(1)
-    )
-    row = session.scalar(query)
-    return None if row is None else _decision(row)
-
-
-def decisions(session: Session, source: str, model: str | None) -> list[Decided]:
-    """Every decision on versions of a model, or of a source, in the order they were made."""
-    query = (
-        select(VersionRow, DecisionRow)
-        .join(DecisionRow, DecisionRow.version_id == VersionRow.id)
-        .where(VersionRow.source == source)
-        .order_by(DecisionRow.id)
-    )
-    if model is not None:
-        query = query.where(VersionRow.model == model)
-    return [Decided(row.record, _decision(one)) for row, one in session.execute(query)]
-
-
-def _decision(row: DecisionRow) -> Decision:
-    return Decision(row.accepted, row.by, row.reason, row.at, row.until, row.via)
-
-
-def _counts(rows: Decisions, as_of: date) -> ColumnElement[bool]:
-    """Whether a decision holds on a day, and no later tag says otherwise.
-
-    A tag says one thing at a time: what it says now takes the place of what it said before.
-    """
-    later = aliased(DecisionRow)
-    replaced = exists(later.id).where(
-        later.version_id == rows.version_id, later.via == TAG, later.id > rows.id
-    )
-    return and_(
-        or_(rows.until.is_(None), rows.until >= as_of),
-        or_(rows.via != TAG, ~replaced),
-    )
-
-
 def _sound(as_of: date) -> Select[VersionRow]:
     """Versions that may be a baseline, by their newest audit and the decision that counts."""
     made = aliased(DecisionRow)
     accepted = (
         select(made.accepted)
-        .where(made.version_id == VersionRow.id, _counts(made, as_of))
+        .where(made.version_id == VersionRow.id, counts(made, as_of))
         .order_by(made.id.desc())
         .limit(1)
         .scalar_subquery()

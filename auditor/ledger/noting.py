@@ -10,13 +10,14 @@ from typing import NamedTuple
 from sqlalchemy import Select, insert, select
 from sqlalchemy.orm import Session
 
+from auditor.ledger import deciding
 from auditor.ledger.chunks import chunks
 from auditor.ledger.models import AuditRow, ClaimRow, SourceRow, State, VersionRow, columns_of
 from auditor.ledger.order import oldest_first, position_of
 from auditor.ledger.urgency import level
 from auditor.ledger.watching import source_row
 from auditor.ledger.work import settle, version_row
-from auditor.records import Gone, ModelVersion, Priority, Renamed, Trouble
+from auditor.records import Gone, ModelVersion, Priority, Renamed, Said, Trouble
 
 LONGEST = 600  # characters of a name; MLflow's have 256 a part, PostgreSQL indexes 2704 bytes
 MOST_TROUBLES = 1000  # of a source; nobody reads more, and each look writes all of them
@@ -30,6 +31,7 @@ class Told:
     changes: Sequence[Gone | Renamed | Trouble] = ()
     cursor: str | None = None  # None: the old one stays
     remarks: Mapping[str, str] | None = None
+    said: Sequence[Said] = ()  # of versions that may be among those seen
     ended: bool = True  # the look came to its end; False: there is more to come
 
 
@@ -199,6 +201,11 @@ class Noted:
         )
         with self.read() as session:
             return [row.record for row in session.scalars(query)]
+
+    def tagged(self) -> Sequence[ModelVersion]:
+        """Versions, not gone, about which a tag said something that was not taken back."""
+        with self.read() as session:
+            return deciding.tagged(session, self.source)
 
 
 def _present(source: str) -> Select[VersionRow]:

@@ -3,12 +3,12 @@
 import logging
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from auditor.errors import SourceError
 from auditor.ledger import Hint, Told
 from auditor.pipeline.parts import App, Outcome
-from auditor.records import Change, Gone, ModelVersion, Reached, Renamed, Seen, Trouble
+from auditor.records import Change, Gone, ModelVersion, Reached, Renamed, Said, Seen, Trouble
 from auditor.wall.stopping import go_on
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,12 @@ def look(app: App, name: str, stop: threading.Event | None = None) -> int:
         for told in _steps(source.changes(app.ledger.cursor(name), known)):
             go_on(stop)
             new += app.ledger.note(
-                name, told, app.clock(), history=source.history, priority=source.priority
+                name,
+                told,
+                app.clock(),
+                history=source.history,
+                priority=source.priority,
+                sinks=list(app.sinks),
             )
         go_on(stop)
         app.ledger.note(name, Told(), app.clock(), history=source.history)  # it came to its end
@@ -66,7 +71,12 @@ def follow(app: App, hint: Hint) -> int:
     if source is not None:
         (told,) = _steps(source.look(hint.model, app.ledger.known(hint.source)), whole=True)
         new = app.ledger.hinted(
-            hint.source, told, app.clock(), history=source.history, priority=source.priority
+            hint.source,
+            told,
+            app.clock(),
+            history=source.history,
+            priority=source.priority,
+            sinks=list(app.sinks),
         )
     app.ledger.followed(hint.source, hint.model, began, app.clock())
     return new
@@ -78,10 +88,13 @@ class _Step:
 
     seen: list[ModelVersion] = field(default_factory=list)
     changes: list[Gone | Renamed | Trouble] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
 
-    def take(self, change: Seen | Gone | Renamed | Trouble) -> None:
+    def take(self, change: Seen | Gone | Renamed | Trouble | Said) -> None:
         if isinstance(change, Seen):
             self.seen.append(change.version)
+        elif isinstance(change, Said):
+            self.said.append(change)
         else:
             self.changes.append(change)
 
@@ -91,9 +104,10 @@ def _steps(changes: Iterable[Change], *, whole: bool = False) -> Iterator[Told]:
     step = _Step()
     for change in changes:
         if isinstance(change, Reached):
-            yield Told(step.seen, step.changes, change.cursor, change.remarks, ended=False)
+            told = Told(step.seen, step.changes, change.cursor, change.remarks, step.said)
+            yield replace(told, ended=False)
             step = _Step()
         else:
             step.take(change)
     if whole:
-        yield Told(step.seen, step.changes)
+        yield Told(step.seen, step.changes, said=step.said)

@@ -23,10 +23,11 @@ from auditor.records.changes import (
     Priority,
     Reached,
     Renamed,
+    Said,
     Seen,
     Trouble,
 )
-from auditor.records.decisions import API, COMMAND, TAG, Decision
+from auditor.records.decisions import API, COMMAND, TAG, Decision, Statement
 from auditor.records.findings import (
     Condition,
     Finding,
@@ -102,11 +103,13 @@ __all__ = [
     "Renamed",
     "Rhythm",
     "Role",
+    "Said",
     "Seen",
     "Settings",
     "Severity",
     "Skip",
     "SourceFile",
+    "Statement",
     "Trap",
     "Trend",
     "Trouble",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
+from auditor.records.decisions import Statement
 from auditor.records.versions import ModelVersion
 
 
@@ -40,6 +41,14 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What people say about a version where it is registered; it may have been told before."""
+
+    version: ModelVersion
+    statement: Statement | None  # None: nothing any more
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
     """All that came before was told; `cursor` is where to go on once it has been noted.
 
@@ -50,7 +59,7 @@ class Reached:
     remarks: Mapping[str, str] = field(default_factory=dict)  # a status shows: rate limits, ...
 
 
-Change = Seen | Gone | Renamed | Trouble | Reached
+Change = Seen | Gone | Renamed | Trouble | Said | Reached
 
 
 class Known(Protocol):
@@ -65,6 +74,9 @@ class Known(Protocol):
     def twins(self, version: ModelVersion) -> Sequence[ModelVersion]:
         """Versions of other models, not gone, with its number, creation time and location."""
 
+    def tagged(self) -> Sequence[ModelVersion]:
+        """Versions, not gone, about which something was said that was not taken back."""
+
 
 class _Nothing:
     def models(self) -> Collection[str]:
@@ -74,6 +86,9 @@ class _Nothing:
         return ()
 
     def twins(self, version: ModelVersion) -> Sequence[ModelVersion]:  # noqa: ARG002
+        return ()
+
+    def tagged(self) -> Sequence[ModelVersion]:
         return ()
 
 

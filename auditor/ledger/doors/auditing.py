@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from auditor.document import Document
-from auditor.ledger import audits, history
+from auditor.ledger import audits, deciding, history
+from auditor.ledger.deciding import Decided
 from auditor.ledger.door import Door
-from auditor.ledger.history import Decided
 from auditor.records import Decision, ModelVersion, Trend
 
 
@@ -32,7 +32,7 @@ class Auditing(Door):
         a reason as `quarantine` it is quarantined, which counts as an attempt, and a
         quarantined version stays so when the audit is INCOMPLETE. A version the ledger has
         not met is added. Where `owner` is given and the work is another's by now, nothing is
-        written, and False is returned.
+        written, and False is returned. The audit says which decision holds at that time.
         """
         with self._write() as session:
             return audits.save(
@@ -97,10 +97,14 @@ class Auditing(Door):
         with self._read() as session:
             return history.trend(session, version, limit)
 
-    def decide(self, version: ModelVersion, decision: Decision) -> None:
-        """Record a person's accept or reject; earlier decisions stay on record."""
+    def decide(self, version: ModelVersion, decision: Decision, sinks: Sequence[str] = ()) -> None:
+        """Record a person's accept or reject; earlier decisions stay on record.
+
+        The version's newest audit is saved once more, with the decision in it, and queued for
+        the sinks: the same verdict and findings. Nobody sees one without the other.
+        """
         with self._write() as session:
-            history.decide(session, version, decision)
+            audits.decide(session, version, decision, sinks)
 
     def decision(self, version: ModelVersion, as_of: date) -> Decision | None:
         """The newest decision on a version that holds on a day; None where none does.
@@ -108,9 +112,9 @@ class Auditing(Door):
         What a tag said holds until the tag says something else, or is removed.
         """
         with self._read() as session:
-            return history.decision(session, version, as_of)
+            return deciding.decision(session, version, as_of)
 
     def decisions(self, source: str, model: str | None = None) -> list[Decided]:
         """Every decision on the versions of a source, or of one model of it, oldest first."""
         with self._read() as session:
-            return history.decisions(session, source, model)
+            return deciding.decisions(session, source, model)

@@ -1,8 +1,9 @@
 """What sources told, and what is asked of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from auditor.ledger import hints, noting, watching
+from auditor.ledger import audits, hints, noting, watching
 from auditor.ledger.door import Door
 from auditor.ledger.hints import Hint
 from auditor.ledger.noting import Noted, Told
@@ -31,6 +32,7 @@ class Watching(Door):
         *,
         history: int | None,
         priority: Priority = Priority.REGISTRATION,
+        sinks: Sequence[str] = (),
     ) -> int:
         """Add what a look found and how far it came; how many versions now wait for an audit.
 
@@ -38,9 +40,13 @@ class Watching(Door):
         all, 0: none), the older ones become history. Later announcements always wait. A
         version announced again changes nothing, unless it was gone and is back. What waited for
         a source that could not be reached, versions and deliveries, is due again.
+
+        What tags say that they did not say before becomes a decision, and goes out to `sinks`
+        with the newest audit of its version.
         """
         with self._write() as session:
             pending = noting.note(session, source, told, history=history, priority=priority, at=at)
+            audits.hear(session, told.said, sinks, at)
             watching.reached(session, source, told.cursor, told.remarks)
             if told.ended:
                 watching.succeeded(session, source, at)
@@ -54,10 +60,13 @@ class Watching(Door):
         *,
         history: int | None,
         priority: Priority = Priority.REGISTRATION,
+        sinks: Sequence[str] = (),
     ) -> int:
         """As `note`, of one model: that the source was looked at is not recorded."""
         with self._write() as session:
-            return noting.note(session, source, told, history=history, priority=priority, at=at)
+            pending = noting.note(session, source, told, history=history, priority=priority, at=at)
+            audits.hear(session, told.said, sinks, at)
+            return pending
 
     def unreachable(self, source: str, error: str, at: datetime) -> None:
         """Record that a source could not be read."""
