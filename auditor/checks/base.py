@@ -61,7 +61,7 @@ class Case:
             return None
         name = change.before.name if change else None
         found = (one for one in self.stood if one.check in checks and one.layer == name)
-        return next((one for one in found if _is_said(one.evidence.get(BEFORE))), None)
+        return next((one for one in found if is_change(one)), None)
 
     def held_against(self, layer: LayerRecord | None, *checks: str, else_: float) -> float:
         """The value that a standing finding was held against; see `standing`."""
@@ -69,9 +69,10 @@ class Case:
         return float(found.evidence[BEFORE]) if found else else_
 
 
-def _is_said(value: object) -> bool:
-    """Whether something can be held against it: numbers, or one that is defined."""
-    return (isinstance(value, int | float) and math.isfinite(value)) or isinstance(value, list)
+def is_change(finding: Finding) -> bool:
+    """Whether it says what it was held against: one number, or several."""
+    said = finding.evidence.get(BEFORE)
+    return isinstance(said, list) or (isinstance(said, int | float) and math.isfinite(said))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from auditor.checks.base import Case
+from auditor.checks.base import Case, is_change
 from auditor.policy.levels import OFF, Policy
 from auditor.records import Finding, Origin
 
@@ -67,8 +67,15 @@ class Origins:
         now = {self._then(finding) for finding in findings}
         for known in self.before.findings:
             level = policy.level(known.check, model)
-            if known.key not in now and known.origin != Origin.FIXED and level != OFF:
+            if known.key in now or known.origin == Origin.FIXED or self._is_settled(known):
+                continue
+            if level != OFF:
                 yield replace(known, origin=Origin.FIXED, level=level, waiver="")
+
+    def _is_settled(self, known: Finding) -> bool:
+        """Whether it was a change that a person accepted: it is the measure now, not repaired."""
+        accepted = self.before is not None and self.before.accepted
+        return is_change(known) and (accepted or known.origin == Origin.ACCEPTED)
 
     def _then(self, finding: Finding) -> Key:
         """The key that the same finding has in the baseline."""
@@ -77,10 +84,11 @@ class Origins:
 
 
 def standing(before: Before | None) -> tuple[Finding, ...]:
-    """What the baseline's audit found and nobody accepted."""
+    """What the baseline's audit found and nobody accepted; a waiver ends, and is no repair."""
     if before is None or before.accepted:
         return ()
-    return tuple(known for known in before.findings if known.origin in {Origin.NEW, Origin.OPEN})
+    stands = {Origin.NEW, Origin.OPEN, Origin.WAIVED}
+    return tuple(known for known in before.findings if known.origin in stands)
 
 
 def _is_of_a_check(finding: Finding) -> bool:
