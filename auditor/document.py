@@ -17,12 +17,14 @@ from auditor import METRIC_SET, __version__
 from auditor.records import (
     Audit,
     Comparison,
+    Decision,
     Finding,
     Histogram,
     LayerChange,
     LayerRecord,
     ModelVersion,
     Origin,
+    Profile,
     Settings,
     Skip,
     Trap,
@@ -50,15 +52,17 @@ def document(audit: Audit) -> Document:
         },
         "verdict": str(audit.verdict),
         "reason": audit.reason,
-        "decision": None,
+        "decision": decision(audit.decision),
         "gate": [{**_fields(row), "level": str(row.level)} for row in audit.gate],
         "counts": counts(audit),
         **table(audit.layers, audit.skipped),
         "comparison": _comparison(audit.comparison),
+        "profile": _profile(audit.profile),
         "trend": points(audit.trend),
         "findings": [_finding(finding) for finding in audit.findings],
         "policy": {"name": audit.policy, "hash": audit.policy_hash},
-        "analyzer": analyzer(audit.settings),
+        "analyzer": {**analyzer(audit.settings), "checks": audit.checks},
+        "rejudged": None,
         "timing": {"started_at": audit.started_at.isoformat(), "seconds": audit.seconds},
     }
 
@@ -68,10 +72,7 @@ def table(layers: Sequence[LayerRecord], skipped: Sequence[Skip]) -> dict[str, A
     return {
         "summary": summary(layers),
         "layers": [_layer(layer) for layer in layers],
-        "skipped": [
-            {"name": skip.name, "shape": list(skip.shape), "reason": skip.reason}
-            for skip in skipped
-        ],
+        "skipped": [_fields(skip) for skip in skipped],
     }
 
 
@@ -170,7 +171,30 @@ def model(version: ModelVersion) -> dict[str, Any]:
     }
 
 
+def decision(said: Decision | None) -> dict[str, Any] | None:
+    """What a person says about the version."""
+    if said is None:
+        return None
+    until = said.until.isoformat() if said.until else None
+    return {**_fields(said), "at": said.at.isoformat(), "until": until}
+
+
 def _layer(layer: LayerRecord) -> dict[str, Any]:
+    measured = layer.measured
+    return {
+        **_identity(layer),
+        "Q": measured.n / measured.m,
+        "phase": measured.phase.name if measured.phase else None,
+        "phase_reason": measured.phase.reason if measured.phase else None,
+        "verified": layer.verified,
+        **{name: number(value) for name, value in measured.metrics.items()},
+        "traps": [_trap(trap) for trap in measured.traps],
+        "spectrum": _histogram(measured.spectrum),
+    }
+
+
+def _identity(layer: LayerRecord) -> dict[str, Any]:
+    """Which layer it is, and what became of it."""
     measured = layer.measured
     return {
         "name": layer.name,
@@ -179,18 +203,12 @@ def _layer(layer: LayerRecord) -> dict[str, Any]:
         "kind": layer.kind,
         "dtype": layer.dtype,
         "shape": list(layer.shape),
+        "parameters": layer.parameters,
         "digest": layer.digest,
         "N": measured.n,
         "M": measured.m,
-        "Q": measured.n / measured.m,
         "num_evals": measured.num_evals,
         "status": measured.status,
-        "phase": measured.phase.name if measured.phase else None,
-        "phase_reason": measured.phase.reason if measured.phase else None,
-        "verified": layer.verified,
-        **{name: number(value) for name, value in measured.metrics.items()},
-        "traps": [_trap(trap) for trap in measured.traps],
-        "spectrum": _histogram(measured.spectrum),
     }
 
 
@@ -228,9 +246,20 @@ def _change(change: LayerChange) -> dict[str, Any]:
     return {
         "name": change.name,
         **{name: number(value) for name, value in change.distances.items()},
+        "before": _identity(before),
         "baseline": {name: number(value) for name, value in before.metrics.items()},
         "spectrum": _histogram(before.measured.spectrum),
     }
+
+
+def _profile(profile: Profile | None) -> dict[str, Any] | None:
+    if profile is None:
+        return None
+    bands = {
+        kind: {column: _fields(band) for column, band in columns.items()}
+        for kind, columns in profile.bands.items()
+    }
+    return {**_fields(profile), "bands": bands}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -243,8 +272,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "layer": finding.layer,
         "message": finding.message,
         "rule": finding.rule,
-        "limit": _maybe(finding.limit),
-        "value": _maybe(finding.value),
+        "limit": number(finding.limit),
+        "value": number(finding.value),
         "interval": [number(end) for end in finding.interval] if finding.interval else None,
         "evidence": {name: _evidence(value) for name, value in finding.evidence.items()},
         "origin": str(finding.origin),
@@ -254,13 +283,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def number(value: float) -> float | None:
+def number(value: float | None) -> float | None:
     """A number JSON can hold: ``None`` where it is undefined or infinite."""
-    return value if math.isfinite(value) else None
-
-
-def _maybe(value: float | None) -> float | None:
-    return None if value is None else number(value)
+    return None if value is None or not math.isfinite(value) else value
 
 
 def _evidence(value: object) -> object:

@@ -87,15 +87,21 @@ class Examiner:
         against = self._against(chosen) if chosen else None
         job = Job(files, version.uri, self.terms, against, ranged=self.ranged(files))
         found = self.execute(job, Desk(self.memory, self.progress, opened, build, at_leisure))
-        audit = self.judged(version, found, chosen, started_at)
-        seconds = round(time.perf_counter() - start, 3)
-        return replace(audit, seconds=seconds, trend=tuple(trend))
+        audit = self.judged(version, found, chosen, started_at, trend)
+        return replace(audit, seconds=round(time.perf_counter() - start, 3))
 
     def judged(
-        self, version: ModelVersion, found: Examined, chosen: Chosen | None, started_at: datetime
+        self,
+        version: ModelVersion,
+        found: Examined,
+        chosen: Chosen | None,
+        started_at: datetime,
+        trend: Sequence[Trend] = (),
     ) -> Audit:
-        """The audit of what was measured, without how long that took and what came before."""
-        case = Case(found.layers, found.skipped, found.reading, found.comparison)
+        """The audit of what was measured, without how long that took."""
+        case = Case(
+            found.layers, found.skipped, found.reading, found.comparison, history=tuple(trend)
+        )
         before, series, day = self._before(chosen, found), version.id.series, started_at.date()
         judgement = judge(case, self.policy, before, model=series, as_of=day)
         return Audit(
@@ -113,6 +119,8 @@ class Examiner:
             settings=self.terms.settings,
             started_at=started_at,
             seconds=0.0,
+            trend=tuple(trend),
+            checks=checks.VERSION,
         )
 
     def unexamined(self, version: ModelVersion, reason: str) -> Audit:
@@ -133,6 +141,7 @@ class Examiner:
             settings=self.terms.settings,
             started_at=started_at,
             seconds=0.0,
+            checks=checks.VERSION,
         )
 
     def _against(self, chosen: Chosen) -> Against:
@@ -163,7 +172,7 @@ def can_stand(earlier: Document, version: ModelVersion, examiner: Examiner) -> b
     return bool(
         earlier["verdict"] != Verdict.INCOMPLETE
         and earlier["policy"]["hash"] == policy_hash
-        and earlier["analyzer"] == analyzer(examiner.terms.settings)
+        and earlier["analyzer"] == {**analyzer(examiner.terms.settings), "checks": checks.VERSION}
     )
 
 

@@ -40,15 +40,17 @@ def audit() -> Schema:
                 "weights": _weights(),
                 "verdict": {"enum": [str(verdict) for verdict in Verdict]},
                 "reason": TEXT,
-                "decision": {"type": "null"},
+                "decision": _maybe(_decision()),
                 "gate": _list(_condition()),
                 "counts": _counts(),
                 **_table(),
                 "comparison": _maybe(_comparison()),
+                "profile": _maybe(_profile()),
                 "trend": _list(_trend()),
                 "findings": _list(_finding()),
                 "policy": _object({"name": TEXT, "hash": TEXT}),
-                "analyzer": _analyzer(),
+                "analyzer": _analyzer(checks=COUNT),
+                "rejudged": _maybe(_object({"id": TEXT, "verdict": TEXT, "why": TEXT})),
                 "timing": _object({"started_at": MOMENT, "seconds": NUMBER}),
             }
         ),
@@ -121,8 +123,16 @@ def _condition() -> Schema:
             "baseline": _maybe(NUMBER),
             "passed": FLAG,
             "source": TEXT,  # where the rule is written; empty: it always holds
+            "least": FLAG,  # the limit is the least that passes, not the most
+            "check": TEXT,  # whose findings it counts; empty: it is about the audit itself
         }
     )
+
+
+def _decision() -> Schema:
+    texts = dict.fromkeys(("by", "reason", "via"), TEXT)
+    until = _maybe({"type": "string", "format": "date"})
+    return _object({"accept": FLAG, **texts, "at": MOMENT, "until": until})
 
 
 def _counts() -> Schema:
@@ -133,7 +143,15 @@ def _counts() -> Schema:
 
 def _table() -> dict[str, Schema]:
     row = _object({"mean": NUMBER, "median": NUMBER, "p5": NUMBER, "p95": NUMBER, "n": COUNT})
-    skip = _object({"name": TEXT, "shape": _list(COUNT), "reason": TEXT})
+    skip = _object(
+        {
+            **dict.fromkeys(("name", "reason", "dtype"), TEXT),
+            "shape": _list(COUNT),
+            "read": FLAG,  # false: its values were wanted and could not be read or checked
+            "non_finite": COUNT,
+            "all_zero": FLAG,
+        }
+    )
     return {"summary": _map(row), "layers": _list(_layer()), "skipped": _list(skip)}
 
 
@@ -150,18 +168,8 @@ def _layer() -> Schema:
     entry = _tuple(COUNT, COUNT, NUMBER)
     trap = _object({"lambda": NUMBER, "edge": NUMBER, "entries": _list(entry)})
     fixed = {
-        "name": TEXT,
-        "index": COUNT,
-        "block": _maybe(COUNT),
-        "kind": TEXT,
-        "dtype": TEXT,
-        "shape": _list(COUNT),
-        "digest": TEXT,
-        "N": COUNT,
-        "M": COUNT,
+        **_identity(),
         "Q": NUMBER,
-        "num_evals": COUNT,
-        "status": TEXT,
         "phase": {"enum": [*PHASES, None]},
         "phase_reason": _maybe(TEXT),
         "verified": FLAG,
@@ -169,6 +177,16 @@ def _layer() -> Schema:
         "spectrum": _maybe(_histogram()),
     }
     return _object({**fixed, **columns}, optional=columns.keys() - always)
+
+
+def _identity() -> dict[str, Schema]:
+    """Which layer it is, and what became of it."""
+    return {
+        **dict.fromkeys(("name", "kind", "dtype", "digest", "status"), TEXT),
+        **dict.fromkeys(("index", "parameters", "N", "M", "num_evals"), COUNT),
+        "block": _maybe(COUNT),
+        "shape": _list(COUNT),
+    }
 
 
 def _histogram() -> Schema:
@@ -180,6 +198,7 @@ def _comparison() -> Schema:
     layer = {
         "name": TEXT,
         **_columns((*WEIGHTS, *SPECTRA, *CHANGES, *MORE)),
+        "before": _object(_identity()),
         "baseline": _map(_maybe(NUMBER)),
         "spectrum": _maybe(_histogram()),
     }
@@ -193,6 +212,12 @@ def _comparison() -> Schema:
             "note": TEXT,
         }
     )
+
+
+def _profile() -> Schema:
+    percentiles = dict.fromkeys(("p5", "median", "p95"), _maybe(NUMBER))
+    bands = _map(_map(_object({"n": COUNT, **percentiles})))
+    return _object({"name": TEXT, "digest": TEXT, "audits": COUNT, "bands": bands})
 
 
 def _trend() -> Schema:
@@ -226,7 +251,7 @@ def _finding() -> Schema:
     )
 
 
-def _analyzer() -> Schema:
+def _analyzer(**more: Schema) -> Schema:
     return _object(
         {
             "version": TEXT,
@@ -234,5 +259,6 @@ def _analyzer() -> Schema:
             "convention": {"enum": ["auditor", "weightwatcher"]},
             "settings": {"type": "object"},
             "seed": COUNT,
+            **more,
         }
     )

@@ -2,10 +2,14 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Text
+from sqlalchemy import JSON, DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from auditor import stored
 
 REFUSED = re.compile("[\0\ud800-\udfff]")
 BINARY = Text(collation="C")
@@ -63,6 +67,22 @@ class AnyText(TypeDecorator[str]):
             return value
         text: str = json.loads(value[len(QUOTED) :])
         return text
+
+
+class AuditDocument(TypeDecorator[Mapping[str, Any]]):
+    """An audit document; one of another time comes out with every key that documents have today."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_result_value(
+        self, value: Mapping[str, Any] | None, dialect: Dialect
+    ) -> Mapping[str, Any] | None:
+        """What it would say, as far as it is known; a part of one is left as it is."""
+        del dialect
+        if isinstance(value, Mapping) and "schema" in value:
+            return stored.completed(value)
+        return value
 
 
 def _storable(text: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, MetaData, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from auditor.ledger.columns import AnyText, Utc
+from auditor.ledger.columns import AnyText, AuditDocument, Utc
 from auditor.records import ModelVersion, Priority, VersionId
 
 
@@ -150,7 +150,7 @@ class AuditRow(Base):
     distance_mean: Mapped[float | None]
     findings_new: Mapped[int]
     saved_at: Mapped[datetime]
-    document: Mapped[Mapping[str, Any]] = mapped_column(deferred=True)
+    document: Mapped[Mapping[str, Any]] = mapped_column(AuditDocument, deferred=True)
 
     __table_args__ = (
         UniqueConstraint("version_id", "document_id"),

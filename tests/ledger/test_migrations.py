@@ -31,10 +31,20 @@ STATES = ["done", "pending", "running", "history", "quarantined", "gone", "refus
 DOCUMENT = audited(
     version(1), layers=[layer("fc", 0)], findings=[finding("rank", "fc")], weights="same"
 )
+OF_OLD = {key: value for key, value in DOCUMENT.items() if key not in {"profile", "rejudged"}}
+SINCE_0003: dict[str, dict[str, Any]] = {  # what a row had to have from then on
+    "sources": {"paused": False, "troubles": "{}", "remarks": "{}"},
+    "versions": {"fresh": False},
+    "claims": {"priority": 1, "made_at": START},
+}
 
 
 def insert(connection: Connection, table: str, **row: object) -> None:
     """One row by plain SQL, with what the table had then."""
+    known = {column["name"] for column in inspect(connection).get_columns(table)}
+    for name, value in SINCE_0003.get(table, {}).items():
+        if name in known:
+            row[name] = moment(value, connection) if isinstance(value, datetime) else value
     columns = ", ".join(f'"{name}"' for name in row)
     values = ", ".join(f":{name}" for name in row)
     connection.execute(text(f'INSERT INTO "{table}" ({columns}) VALUES ({values})'), row)  # noqa: S608
@@ -65,8 +75,20 @@ def fill(connection: Connection, *, measurements: bool) -> None:
     insert(
         connection, "decisions", version_id=1, accepted=True, by="ann", reason="fine", at=started
     )
+    if "hints" in inspect(connection).get_table_names():
+        fill_the_service(connection)
     if measurements:
         insert(connection, "measurements", key="k", digest="d", numbers='{"alpha": 3}')
+
+
+def fill_the_service(connection: Connection) -> None:
+    """What a service has noted; the other tables are there, too."""
+    at = moment(START, connection)
+    insert(connection, "hints", id="h", source="mlflow", model="digits", received_at=at)
+    text = {"key": "k", "target": "us", "level": "info", "title": "t", "body": "b"}
+    state = {"state": "pending", "attempts": 0}
+    insert(connection, "notices", id=1, created_at=at, next_at=at, **text, **state)
+    insert(connection, "targets", name="us", memory="{}")
 
 
 def add_version(connection: Connection, number: int, of: ModelVersion, state: str) -> None:
@@ -117,7 +139,7 @@ def add_audit(connection: Connection, document: Document) -> None:
         distance_mean=None,
         findings_new=1,
         saved_at=saved,
-        document=json.dumps(document),
+        document=json.dumps({key: document[key] for key in OF_OLD}),
     )
     columns = {"kind": "dense", "status": "success", "digest": "tensor-fc", "alpha": 3.0}
     insert(connection, "layers", audit_id=1, index=0, name="fc", **columns)
@@ -181,7 +203,8 @@ def test_sources_and_versions_are_still_known(upgraded):
 def test_audits_decisions_and_deliveries_are_still_there(upgraded):
     assert upgraded.latest(version(1)) == upgraded.audit(DOCUMENT["id"]) == DOCUMENT
     assert upgraded.previous(version(2), TODAY) == version(1)
-    assert upgraded.decision(version(1), TODAY).by == "ann"
+    decision = upgraded.decision(version(1), TODAY + 9999 * DAY)
+    assert (decision.by, decision.until, decision.via) == ("ann", None, "command")
     (delivery,) = upgraded.due(START)
     upgraded.delivered(delivery.id, START)
     assert upgraded.due(START + DAY) == []
