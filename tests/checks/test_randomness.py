@@ -1,9 +1,12 @@
+import math
+from dataclasses import replace
+
 import pytest
 
 from auditor.checks.base import Case
-from auditor.checks.randomness import CorrelationTraps, RandomLike
+from auditor.checks.randomness import CorrelationTraps, RandomLike, SpikeCountChange
 from auditor.records import Severity, Trap
-from tests.render.factory import layer
+from tests.render.factory import compared, layer, version
 
 
 @pytest.mark.parametrize(("m", "found"), [(50, True), (49, False)])
@@ -35,3 +38,43 @@ def test_a_trap_warns_from_two_and_a_half_times_the_edge(strength, severity):
     (finding,) = CorrelationTraps()(Case((layer("fc", traps=[trap]),)))
     assert finding.severity is severity
     assert finding.evidence["entries"] == [[3, 5, 9.5]]
+
+
+# --- number of spikes ---------------------------------------------------------------------
+
+
+def spikes(now, before, stood=()):
+    after, then = layer("fc", num_spikes=now), layer("fc", num_spikes=before)
+    comparison = compared([after], {"fc": then}, version(number="1"))
+    return list(SpikeCountChange()(Case((after,), comparison=comparison, stood=stood)))
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "found"),
+    [
+        (44.0, 15.0, True),
+        (15.0, 44.0, True),
+        (30.0, 20.0, False),
+        (11.0, 0.0, True),
+        (10.0, 0.0, False),
+        (math.nan, 20.0, False),
+        (0.0, 0.0, False),
+    ],
+    ids=["more", "fewer", "chance", "from none", "few", "not counted", "none"],
+)
+def test_counts_of_spikes_differ_by_more_than_a_fair_coin(now, before, found):
+    assert bool(spikes(now, before)) == found
+
+
+@pytest.mark.parametrize("rate", [0.05, 3.0, 40.0, 400.0])
+def test_counts_of_one_rate_are_silent(rate, rng):
+    pairs = rng.poisson(rate, (500, 2)).astype(float)
+    assert sum(bool(spikes(*pair)) for pair in pairs.tolist()) <= 2
+
+
+def test_spikes_that_stay_away_are_held_against_what_there_was():
+    (lost,) = spikes(5.0, 40.0)
+    stood = (replace(lost, check="spike_count_change"),)
+    assert spikes(5.0, 5.0, stood)
+    assert not spikes(40.0, 5.0, stood)
+    assert spikes(40.0, 5.0)
