@@ -5,7 +5,8 @@ one size, one kind. Three comparisons, each blind to the scale of the whole mode
 
 - **kin**: against the median of all blocks, where there are `MIN_KIN`
 - **depth**: against a line through the `NEAREST` neighbours in depth, where there are
-  `MIN_NEIGHBOURS`, so that a norm that grows smoothly with depth is no outlier
+  `MIN_NEIGHBOURS`, so that a norm that grows smoothly with depth is no outlier; not of
+  adapters, which add to each layer as much as it needs
 - **family**: against the band of the layer's kind in a profile of models like this one
 """
 
@@ -25,6 +26,7 @@ LEAST_SPREAD = 0.1  # of log10: blocks trained alike differ by less, and a facto
 NEAREST = 6  # neighbours in depth, wherever they stand
 MIN_NEIGHBOURS = 5  # of a line; with fewer its spread is a matter of luck
 LEAST_NEAR = 0.2  # of log10: so that five times it is what the change of a layer is held to
+ADAPTER = "lora"
 P5_TO_P95 = 3.29  # standard deviations of a normal distribution
 
 
@@ -74,7 +76,7 @@ def _among_kin(group: Sequence[LayerRecord]) -> Iterator[tuple[str, Score]]:
 
 
 def _in_depth(group: Sequence[LayerRecord]) -> Iterator[tuple[str, Score]]:
-    if len(group) > MIN_NEIGHBOURS:
+    if len(group) > MIN_NEIGHBOURS and group[0].kind != ADAPTER:
         found = among_neighbours([layer.metrics[METRIC] for layer in group], NEAREST, LEAST_NEAR)
         yield from _named(group, found, "its neighbours in depth", "the nearest blocks")
 

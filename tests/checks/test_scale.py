@@ -139,6 +139,11 @@ def test_on_a_line_only_what_leaves_it_is_found(slope, start, blocks, place):
     assert [finding.layer for finding in found] == [f"layer.{place}.w"]
 
 
+def test_what_an_adapter_adds_differs_from_layer_to_layer():
+    adapters = [replace(one, kind="lora") for one in row(far([1.0] * 7, 2, -2.0))]
+    assert not list(ScaleCollapse()(Case(adapters)))
+
+
 # --- a family of models -------------------------------------------------------------------
 
 
