@@ -1,5 +1,6 @@
 """``status`` and ``doctor``: how it goes, and what could keep it from going."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -41,7 +42,7 @@ def status(
     from auditor.config import parts
     from auditor.errors import UsageError
     from auditor.single import existing_ledger
-    from auditor.status import as_json
+    from auditor.status import as_json, reminders
     from auditor.status import status as ask
     from auditor.status.text import lines
 
@@ -52,7 +53,9 @@ def status(
                 "there is no ledger yet; auditor once or auditor serve makes it, in the place "
                 "that config.yaml names"
             )
-        found = ask(ledger, parts(settings).rhythms, now())
+        at = now()
+        found = ask(ledger, parts(settings).rhythms, at)
+        found = replace(found, remarks=reminders(ledger, settings, at.date()))
     if as_data:
         out_json(as_json(found))
     else:

@@ -35,12 +35,17 @@ def check(*, config: ConfigFile = None) -> None:
     """Check a configuration without touching any source."""
     from auditor.config import parts
     from auditor.policies import configured
+    from auditor.policies.measured import unmeasured
 
     settings = required(config)
     built, policy = parts(settings), configured(settings)
     sources = ", ".join(source.name for source in built.sources)
     sinks = ", ".join(sink.name for sink in built.sinks)
-    out(f"ok: sources {sources}; sinks {sinks}; policy {policy.name}")
+    floors = "".join(f", on the floor {floor.name}" for floor in policy.parts[1:])
+    out(f"ok: sources {sources}; sinks {sinks}; policy {policy.name}{floors}")
+    rules = [rule for part in policy.parts for rule in part.rules]
+    for remark in unmeasured(rules, settings.analysis):
+        out(f"note: {remark}")
 
 
 def schema(

@@ -57,14 +57,16 @@ def layers(
         As by `configured`.
     """
     day = today or datetime.now(UTC).date()
-    floors = [floor for floor in (config.floor, environ.get(FLOOR)) if floor]
-    names = (config.policy if name is None else name, *dict.fromkeys(floors))
+    asked = [(config.policy if name is None else name, "")]
+    for floor, by in ((config.floor, ""), (environ.get(FLOOR), f"{FLOOR}: ")):
+        if floor and floor not in [known for known, _ in asked[1:]]:
+            asked.append((floor, by))
     found, wrong = [], []
-    for one in names:
+    for one, by in asked:
         try:
             found.append(said(one, day))
         except ConfigError as error:
-            wrong += str(error).splitlines()
+            wrong += [by + line for line in str(error).splitlines()]
     if wrong:
         raise ConfigError("\n".join(dict.fromkeys(wrong)))
     return tuple(found)

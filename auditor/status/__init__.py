@@ -5,6 +5,17 @@ runs ``auditor once``, or nothing runs at all.
 """
 
 from auditor.status.looking import Watched, watched
+from auditor.status.reminding import reminders
 from auditor.status.standing import Alarm, Latency, Queue, Status, as_json, status
 
-__all__ = ["Alarm", "Latency", "Queue", "Status", "Watched", "as_json", "status", "watched"]
+__all__ = [
+    "Alarm",
+    "Latency",
+    "Queue",
+    "Status",
+    "Watched",
+    "as_json",
+    "reminders",
+    "status",
+    "watched",
+]

@@ -69,6 +69,7 @@ class Status:
     latency: Latency
     worst: Sequence[Concluded]
     latest: Sequence[Concluded]
+    remarks: Sequence[str] = ()  # nothing is wrong yet, and somebody should look
 
     @property
     def exit_code(self) -> int:

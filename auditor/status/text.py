@@ -21,6 +21,7 @@ def lines(status: Status) -> Iterator[str]:
         yield from (f"  {alarm.kind}: {alarm.sentence}" for alarm in status.alarms)
     else:
         yield quiet(status)
+    yield from (f"  note: {remark}" for remark in status.remarks)
     yield ""
     yield from _queue(status.queue, status.at)
     for title, boxes in (("sink", status.sinks), ("messages to", status.targets)):
