@@ -101,9 +101,20 @@ def test_the_score_is_blind_to_the_scale_of_the_whole_model():
 # --- neighbours in depth ------------------------------------------------------------------
 
 
-def row(norms, stem="layer"):
+ANY = layer("any")
+
+
+def row(norms):
     """One layer a block, of these log spectral norms."""
-    return tuple(layer(f"{stem}.{i}.w", i, log_spectral_norm=x) for i, x in enumerate(norms))
+    return tuple(
+        replace(
+            ANY,
+            name=f"layer.{i}.w",
+            index=i,
+            measured=replace(ANY.measured, metrics={**ANY.metrics, "log_spectral_norm": norm}),
+        )
+        for i, norm in enumerate(norms)
+    )
 
 
 def far(norms, place, by):
