@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 
-from auditor import METRIC_SET
 from auditor.amounts import as_size, as_time
 from auditor.architecture import Architecture
 from auditor.audit import measure
@@ -17,6 +16,7 @@ from auditor.errors import WeightsError
 from auditor.estimates import Speed, effort, peak_bytes, seconds, speed
 from auditor.executors.threads import Job, at_peak, run
 from auditor.measuring.bench import Bench
+from auditor.measuring.keys import measurement_key
 from auditor.measuring.layouts import nearest
 from auditor.measuring.pairing import Others, Outcome, heads
 from auditor.measuring.unit import Read, Unit
@@ -270,22 +270,3 @@ def needed(unit: Unit, settings: Settings, *, pair: bool) -> int:
 
 def _of_part(digest: str, part: str) -> str:
     return sha256(f"{digest}{part}".encode()).hexdigest()
-
-
-def measurement_key(layer: Layer, digest: str, settings: Settings) -> str:
-    """Same values, same cut, same settings, same metric set: same numbers.
-
-    Parameters
-    ----------
-    layer
-        How it was cut: number and shape of its slices, how many of them are positions of one
-        kernel, and whether it is a Conv2d, which the reference's convention scales.
-    digest
-        Of the layer: of its tensors, their scale, and which part of them it is.
-    settings
-        Those that choose layers or distances change no number of a layer.
-    """
-    rows, cols = layer.slices[0].shape
-    numeric = replace(settings, layers=(), more_distances=False)
-    cut = f"{len(layer.slices)}:{rows}x{cols}:{layer.positions}:{layer.kind == 'conv2d'}"
-    return sha256(f"{digest}|{cut}|{METRIC_SET}|{numeric!r}".encode()).hexdigest()
