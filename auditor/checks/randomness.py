@@ -10,11 +10,28 @@ from scipy.stats import binomtest
 from auditor.checks.base import BEFORE, Case, Threshold
 from auditor.records import Finding, LayerRecord, Severity
 
-NORMAL = 3.0  # kurtosis of normal entries: those of every usual initialisation have no more
+INITIAL = ((1.8, 1.15), (2.37, 1.98), (3.0, 4.90))  # kurtosis of entries as drawn, its error √n
+LEAST_ERROR = 0.01  # of a kurtosis: rounding, or a row of padding, is no training
 TRAINED = (
-    "Shuffling the layer's entries gives the same spectrum, but no initialisation draws entries "
-    "with such tails. It was trained, and what it learned does not show in its spectrum."
+    "Shuffling the layer's entries gives the same spectrum, but no usual initialisation draws "
+    "entries like these. It was trained, and what it learned does not show in its spectrum."
 )
+
+
+def is_as_drawn(kurtosis: float, size: int, errors: float) -> bool:
+    """Whether so many entries can be those of an initialisation, by their kurtosis.
+
+    The usual ones are uniform (1.8), normal (3), and normal cut off at two standard deviations
+    (2.37); by how much the kurtosis of a sample is off follows from each one's moments. What an
+    optimiser adds to the entries blurs their distribution long before it shows in the spectrum.
+
+    >>> is_as_drawn(1.82, 64 * 64, 3.0), is_as_drawn(2.05, 64 * 64, 3.0)
+    (True, False)
+    """
+    if math.isnan(kurtosis):
+        return True
+    widths = ((known, max(error / math.sqrt(size), LEAST_ERROR)) for known, error in INITIAL)
+    return any(abs(kurtosis - known) <= errors * width for known, width in widths)
 
 
 def is_random_like(layer: LayerRecord) -> bool:
@@ -53,7 +70,7 @@ class RandomLike:
     max_errors: Annotated[
         float,
         Threshold(
-            "a kurtosis farther above 3 is none of an initialisation, and makes it information",
+            "a kurtosis farther from every initialisation's makes it information",
             "standard errors",
         ),
     ] = 3.0
@@ -61,8 +78,8 @@ class RandomLike:
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding per layer with at least `min_evals` eigenvalues.
 
-        It is information where the tails of the entries are heavier than normal ones, by more
-        than `max_errors` standard errors of the kurtosis: no initialisation draws such.
+        It is information where the kurtosis of the entries is none of an initialisation, by more
+        than `max_errors` standard errors: see `is_as_drawn`.
         """
         for layer in case.layers:
             if is_random_like(layer) and layer.measured.num_evals >= self.min_evals:
@@ -71,8 +88,7 @@ class RandomLike:
     def _finding(self, layer: LayerRecord) -> Finding:
         deviation = layer.metrics.get("rand_deviation", math.nan)
         kurtosis = layer.metrics.get("kurtosis", math.nan)
-        limit = NORMAL + self.max_errors * math.sqrt(24.0 / layer.parameters)
-        trained = kurtosis > limit
+        trained = not is_as_drawn(kurtosis, layer.parameters, self.max_errors)
         looks = "was trained, but looks random" if trained else "looks untrained"
         return Finding(
             severity=Severity.INFO if trained else self.severity,
@@ -80,7 +96,8 @@ class RandomLike:
             message=f"{layer.name} {looks}: shuffling its entries changes nothing, it is at "
             f"{deviation:.2f} of the distance that chance explains, kurtosis {kurtosis:.2f}",
             rule="no spike its mean does not explain, as close to its random twin as chance "
-            f"brings it, and entries of a kurtosis of {limit:.2f} at most",
+            f"brings it, and entries with the kurtosis of an initialisation (1.8, 2.37 or 3) "
+            f"within {self.max_errors:g} standard errors",
             limit=1.0,
             value=deviation,
             evidence={
