@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+LONGEST = 200  # letters of a name in a sentence; names come from strangers
 Natural = tuple[tuple[str | tuple[int, str], ...], ...]
 
 
@@ -35,6 +36,18 @@ def is_chosen(name: str, patterns: Sequence[str]) -> bool:
     wanted = [pattern for pattern in patterns if not pattern.startswith("!")] or ["*"]
     unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
     return _matches(name, wanted) and not _matches(name, unwanted)
+
+
+def listed(names: Sequence[str], shown: int = 5) -> str:
+    """The first of some names, and how many more there are; no name at any length.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"]), listed(["a", "b", "c"], shown=2)
+    ('a, b, c', 'a, b and 1 more')
+    """
+    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
+    return ", ".join(name[:LONGEST] for name in names[:shown]) + more
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

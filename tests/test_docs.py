@@ -242,11 +242,11 @@ def settings_of(plugin: Any) -> tuple[Field[Any], ...]:
 def test_every_threshold_of_every_check_is_documented_with_its_default():
     listed = rows(section(CONFIGURATION, "Policy files"))
     found = {
-        check: dict(re.findall(r"(\w+): (-?\d+(?:\.\d+)?)", rest[0]))
+        check: dict(re.findall(r"(\w+): (-?\d+(?:\.\d+)?|\[\])", rest[0]))
         for check, rest in listed.items()
     }
     there = {
-        name_of(check): {field.name: str(field.default) for field in settings_of(check)}
+        name_of(check): {field.name: documented(field) for field in settings_of(check)}
         for check in checks.ALL
     }
     assert found == {name: settings for name, settings in there.items() if settings}

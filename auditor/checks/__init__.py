@@ -10,17 +10,29 @@ family, put it into that file's ``CHECKS``, give it a level in `auditor.policy`,
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from auditor.checks import depth, drift, randomness, scale, shape, values, whole
+from auditor.checks import (
+    depth,
+    drift,
+    integrity,
+    randomness,
+    scale,
+    shape,
+    structure,
+    values,
+    whole,
+)
 from auditor.checks.base import Case, Check, name_of
 from auditor.records import Finding
 
 ALL: tuple[type[Check], ...] = (
     *values.CHECKS,
+    *integrity.CHECKS,
     *randomness.CHECKS,
     *scale.CHECKS,
     *shape.CHECKS,
     *depth.CHECKS,
     *whole.CHECKS,
+    *structure.CHECKS,
     *drift.CHECKS,
 )
 BY_NAME: dict[str, type[Check]] = {name_of(check): check for check in ALL}

@@ -1,13 +1,16 @@
-"""Checks that look at what changed since the baseline."""
+"""Checks on how far the values are from what they were in the baseline, and whether they moved."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from fnmatch import fnmatchcase
+from typing import Annotated, ClassVar
 
-from auditor.checks.base import Case
+from auditor.checks.base import BEFORE, Case, Threshold
+from auditor.naming import listed
 from auditor.records import Finding, Severity
 
-SHOWN = 5  # names listed in a sentence; the rest is counted
+KEPT = 100  # names in evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +24,23 @@ class LargeChange:
         "seeds differ by about 1.4, so this alone says retrained, not broken."
     )
     advice: ClassVar[str] = "Expected after retraining; a surprise after fine-tuning or export."
+    theory: ClassVar[str] = (
+        "Two independent matrices of one norm are √2 of it apart, whatever they compute, for the "
+        "units of a layer have no order of their own. Fine-tuning moves a layer by some hundredths "
+        "of its norm, and rounding by less."
+    )
+    sources: ClassVar[tuple[str, ...]] = ("docs/calibration.md", "docs/distances.md")
     needs: ClassVar[str] = ""
 
-    max_relative: float = 0.5
+    max_relative: Annotated[
+        float, Threshold("the change may be this large", "of the baseline's norm")
+    ] = 0.5
 
     def __call__(self, case: Case) -> Iterator[Finding]:
-        """Yield one finding per layer with a relative distance above the limit."""
+        """Yield one finding per layer with a relative distance above the limit.
+
+        An event: the next version is held against this one, whose weights are at hand.
+        """
         for change in case.comparison.layers if case.comparison else ():
             relative = change.distances["relative"]
             if relative > self.max_relative:
@@ -42,42 +56,6 @@ class LargeChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayersChanged:
-    """Layers appeared, vanished, or changed their shape since the baseline."""
-
-    severity: ClassVar[Severity] = Severity.INFO
-    condition: ClassVar[str] = "Changes of the set of layers"
-    meaning: ClassVar[str] = (
-        "The version does not have the layers its baseline has. What has no counterpart cannot "
-        "be compared."
-    )
-    advice: ClassVar[str] = "Expected after a change of architecture; a surprise otherwise."
-    needs: ClassVar[str] = ""
-
-    def __call__(self, case: Case) -> Iterator[Finding]:
-        """Yield one finding naming what came and what went."""
-        change = case.comparison
-        if change is None or not (change.added or change.removed):
-            return
-        yield Finding(
-            severity=self.severity,
-            message=f"{len(change.added)} layers added{_named(change.added)}, "
-            f"{len(change.removed)} removed{_named(change.removed)}",
-            rule="layers without a counterpart of the same name and shape",
-            limit=0.0,
-            value=float(len(change.added) + len(change.removed)),
-            evidence={"added": list(change.added), "removed": list(change.removed)},
-        )
-
-
-def _named(names: tuple[str, ...]) -> str:
-    if not names:
-        return ""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f" ({', '.join(names[:SHOWN])}{more})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AlphaShift:
     """A layer's tail exponent moved by more than its uncertainty."""
 
@@ -88,25 +66,144 @@ class AlphaShift:
         "tail, upwards a lighter one."
     )
     advice: ClassVar[str] = "Read it beside the layer's distance and the other layers' α."
-    needs: ClassVar[str] = ""
+    theory: ClassVar[str] = (
+        "α is an estimate from a few dozen eigenvalues, so two fits to like spectra differ. Its "
+        "error in a difference is that of both fits together; three of them, and half a unit, are "
+        "more than training with another seed moves most layers by."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Clauset, Shalizi & Newman (2009), SIAM Review 51(4)",
+        "docs/statistics.md",
+        "docs/calibration.md",
+    )
+    needs: ClassVar[str] = "alpha"
 
-    min_errors: float = 3.0
-    min_shift: float = 0.5
+    min_errors: Annotated[float, Threshold("α moved by as many at least", "standard errors")] = 3.0
+    min_shift: Annotated[float, Threshold("α moved by as much at least")] = 0.5
 
     def __call__(self, case: Case) -> Iterator[Finding]:
-        """Yield one finding per layer beyond both limits."""
-        for change in case.comparison.layers if case.comparison else ():
-            shift, error = change.distances["d_alpha"], change.distances["d_alpha_error"]
+        """Yield one finding per layer beyond both limits.
+
+        While a shift of the baseline stands, α is held against what it was before that.
+        """
+        for layer in case.layers:
+            change = case.change(layer)
+            if change is None:
+                continue
+            then = change.before.metrics.get("alpha", math.nan)
+            before = case.held_against(layer, "alpha_shift", else_=then)
+            shift = change.distances["d_alpha"] + then - before
+            error = change.distances["d_alpha_error"]
             if abs(shift) >= max(self.min_shift, self.min_errors * error):
                 yield Finding(
                     severity=self.severity,
-                    layer=change.name,
-                    message=f"{change.name}: α moved by {shift:+.2f} ± {error:.2f}",
+                    layer=layer.name,
+                    message=f"{layer.name}: α moved by {shift:+.2f} ± {error:.2f}",
                     rule=f"α moved by {self.min_shift:g} and {self.min_errors:g} errors or more",
                     limit=self.min_shift,
                     value=shift,
                     interval=(shift - 1.96 * error, shift + 1.96 * error),
+                    evidence={BEFORE: before},
                 )
 
 
-CHECKS = (LargeChange, LayersChanged, AlphaShift)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoChange:
+    """Nothing changed since the baseline where a change was expected."""
+
+    severity: ClassVar[Severity] = Severity.INFO
+    condition: ClassVar[str] = "No change where one was expected"
+    meaning: ClassVar[str] = (
+        "The weights are the baseline's, though this is a version of its own. Either something "
+        "else changed (biases, norms, the format), or the training never reached the file."
+    )
+    advice: ClassVar[str] = (
+        "See that the trained weights were saved, and not those they started from; that the "
+        "layers are in the optimiser and not frozen; that an adapter was merged."
+    )
+    theory: ClassVar[str] = (
+        "A step of training changes every weight with a gradient in its last digits, so a layer "
+        "that was trained differs bit by bit. Equal values mean no step, a step of size zero, or "
+        "a file that was written before."
+    )
+    sources: ClassVar[tuple[str, ...]] = ("docs/distances.md",)
+    needs: ClassVar[str] = ""
+
+    expected: Annotated[
+        tuple[str, ...], Threshold("patterns of the layers that have to change", "names")
+    ] = ()
+
+    def __call__(self, case: Case) -> Iterator[Finding]:
+        """Yield one finding if no layer changed, came or went; else one per `expected` layer.
+
+        An event: it is over with the next version that changes something.
+        """
+        same, total = _unchanged(case), len(case.layers)
+        change = case.comparison
+        if change and total and len(same) == total and not change.added and not change.removed:
+            yield Finding(
+                severity=self.severity,
+                message=f"none of the {total:,} layers differs from the baseline's",
+                rule="every value of every matrix as in the baseline",
+                limit=0.0,
+                value=float(total),
+            )
+            return
+        for name in same:
+            if any(fnmatchcase(name, pattern) for pattern in self.expected):
+                yield Finding(
+                    severity=self.severity,
+                    layer=name,
+                    message=f"{name} is as it was in the baseline, and was expected to change",
+                    rule="every value as in the baseline",
+                    limit=0.0,
+                    value=1.0,
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenLayers:
+    """Some layers are bit by bit those of the baseline, and others are not."""
+
+    severity: ClassVar[Severity] = Severity.INFO
+    condition: ClassVar[str] = "Layers that did not change"
+    meaning: ClassVar[str] = (
+        "These layers were frozen while others were trained, or were never reached by a "
+        "gradient. What is known of them from the baseline holds on."
+    )
+    advice: ClassVar[str] = (
+        "Nothing, if they were frozen on purpose; else name them in `expected` of no_change, and "
+        "the next version is held to it."
+    )
+    theory: ClassVar[str] = (
+        "Freezing early layers keeps what they learned on more data and costs less. A layer that "
+        "ought to learn and stands still is cut off from the loss or left out of the optimiser."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Howard & Ruder (2018), Universal Language Model Fine-tuning, ACL",
+        "docs/distances.md",
+    )
+    needs: ClassVar[str] = ""
+
+    def __call__(self, case: Case) -> Iterator[Finding]:
+        """Yield one finding with their number and the first of their names."""
+        same = _unchanged(case)
+        if 0 < len(same) < len(case.layers):
+            yield Finding(
+                severity=self.severity,
+                message=f"{len(same):,} of {len(case.layers):,} layers did not change: "
+                f"{listed(same)}",
+                rule="layers with every value as in the baseline",
+                limit=0.0,
+                value=float(len(same)),
+                evidence={"layers": same[:KEPT]},
+            )
+
+
+def _unchanged(case: Case) -> list[str]:
+    """Names of the layers with the baseline's values, in whichever type they are stored."""
+    changes = filter(None, map(case.change, case.layers))
+    return [change.name for change in changes if change.distances.get("relative") == 0.0]
+
+
+CHECKS = (LargeChange, AlphaShift, NoChange, FrozenLayers)

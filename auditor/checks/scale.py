@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from auditor.checks.base import BEFORE, Case, Threshold
 from auditor.checks.peers import Score, scores
+from auditor.checks.values import is_constant
 from auditor.records import Finding, LayerRecord, Severity
 
 COLLAPSE, EXPLOSION = "scale_collapse", "scale_explosion"  # two directions of one quantity
@@ -77,8 +78,8 @@ class RankCollapse:
 
 
 def _rank_share(layer: LayerRecord) -> float:
-    """Rank over the most it could be; nan for a zero layer, which another check names."""
-    if layer.measured.status == "zero":
+    """Rank over the most it could be; nan for a layer of one value, which another check names."""
+    if layer.measured.status == "zero" or is_constant(layer):
         return math.nan
     return layer.metrics["matrix_rank"] / layer.measured.num_evals
 

@@ -1,25 +1,14 @@
-"""Checks on the values themselves and on the files they came from."""
+"""Checks on the values themselves."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from auditor.checks.base import Case
-from auditor.records import Finding, Severity
+from auditor.checks.base import Case, Threshold
+from auditor.records import Finding, LayerRecord, Severity
 
-SHOWN = 5  # names in a sentence
-KEPT = 100  # names in its evidence; a pickle of someone hostile has thousands
-# whose classes are in everyday checkpoints, by the first part of the name
-_FRAMEWORKS = """
-    __torch__ torch torchvision torchaudio torchtext torchmetrics torchao functorch numpy
-    builtins __builtin__ collections typing datetime pathlib argparse enum dataclasses
-    functools operator types math decimal fractions uuid re _codecs
-    transformers diffusers peft accelerate tokenizers sentence_transformers safetensors
-    huggingface_hub timm lightning pytorch_lightning lightning_fabric lightning_utilities
-    omegaconf easydict yacs addict scipy sklearn pandas
-"""
-FRAMEWORKS = frozenset(_FRAMEWORKS.split())
-COMMON = frozenset({"copyreg._reconstructor", "copy_reg._reconstructor", "copyreg.__newobj__"})
+CALIBRATION = "docs/calibration.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +24,16 @@ class NonFinite:
     advice: ClassVar[str] = (
         "Look for a diverged training step or an overflow in a conversion to half precision; "
         "go back to the last checkpoint without them."
+    )
+    theory: ClassVar[str] = (
+        "Arithmetic carries NaN through every sum and product, so one such weight makes every "
+        "output NaN that depends on it. Half precision ends at 65,504: a gradient or a converted "
+        "weight beyond that is infinite, and infinity less infinity is NaN."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "IEEE 754-2019, sections 6.1 and 6.2",
+        "Micikevicius et al. (2018), Mixed Precision Training, ICLR",
+        CALIBRATION,
     )
     needs: ClassVar[str] = ""
 
@@ -68,6 +67,15 @@ class AllZero:
         "If the layer was pruned on purpose, accept the finding; else compare the export with "
         "the training checkpoint."
     )
+    theory: ClassVar[str] = (
+        "A layer of zeros sends every input to its bias: what stands behind it sees a constant. "
+        "Training does not lead there, for no step of finite size ends at exact zeros; removing "
+        "a layer, a mask, or a buffer that was never filled does."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Han et al. (2015), Learning both Weights and Connections, NeurIPS 28",
+        CALIBRATION,
+    )
     needs: ClassVar[str] = ""
 
     def __call__(self, case: Case) -> Iterator[Finding]:
@@ -94,75 +102,127 @@ class AllZero:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnsafePickle:
-    """A weight file names code that no weight file needs."""
+class Constant:
+    """Every value of a matrix is the same, and not zero."""
 
     severity: ClassVar[Severity] = Severity.CRITICAL
-    condition: ClassVar[str] = "Weight files that ask to run code"
+    condition: ClassVar[str] = "Layers with a single value everywhere"
     meaning: ClassVar[str] = (
-        "Loading this file the usual way would import and may call what it names. It was read "
-        "here without running anything, and nothing it names was imported."
+        "All outputs of the layer are the same number, a multiple of the sum of its inputs. A "
+        "layer that was filled with a constant and never trained or never loaded looks like this."
     )
     advice: ClassVar[str] = (
-        "Do not load the file. Find out who made it; ask for the weights as safetensors."
+        "Look for a checkpoint key that did not match, or an initialisation with a constant; a "
+        "filter that averages on purpose can be accepted."
     )
-    needs: ClassVar[str] = ""
+    theory: ClassVar[str] = (
+        "Units with equal weights get equal gradients and stay equal, so a layer that starts "
+        "with a single value keeps one direction however long it is trained. Random initial "
+        "weights exist to break that symmetry."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Goodfellow, Bengio & Courville (2016), Deep Learning, section 8.4",
+    )
+    needs: ClassVar[str] = "constant"
 
     def __call__(self, case: Case) -> Iterator[Finding]:
-        """Yield one finding per file, naming what it asks for."""
-        for file in dict.fromkeys(found.file for found in case.reading.globals):
-            names = sorted({f.name for f in case.reading.globals if f.file == file and f.dangerous})
-            more = f" and {len(names) - KEPT} more" if len(names) > KEPT else ""
-            if names:
-                yield Finding(
-                    severity=self.severity,
-                    layer=file,
-                    message=f"{file} asks to import {', '.join(names[:KEPT])}{more}",
-                    rule="names in a pickle that can run code or reach out",
-                    limit=0.0,
-                    value=float(len(names)),
-                    evidence={"globals": names[:KEPT]},
-                )
+        """Yield one finding per layer with such a matrix; of experts, naming how many.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomCode:
-    """A weight file names classes that no common framework brings along."""
-
-    severity: ClassVar[Severity] = Severity.INFO
-    condition: ClassVar[str] = "Weight files that need code of their own"
-    meaning: ClassVar[str] = (
-        "Loading this file the usual way imports what it names from the code of whoever made "
-        "it. Nothing is known against these names, and they were not imported here."
-    )
-    advice: ClassVar[str] = (
-        "Load it only beside code you trust, or save the state dict alone: as safetensors it "
-        "names nothing."
-    )
-    needs: ClassVar[str] = ""
-
-    def __call__(self, case: Case) -> Iterator[Finding]:
-        """Yield one finding per file, with the first names; what is dangerous is not among them."""
-        unknown: dict[str, set[str]] = {}
-        for found in case.reading.globals:
-            if not found.dangerous and not _is_common(found.name):
-                unknown.setdefault(found.file, set()).add(found.name)
-        for file, found_names in unknown.items():
-            names = sorted(found_names)
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        It is information for a single row or column, which is a gain or a position and may
+        well be all ones, and for a depthwise convolution, which is how an average is written.
+        """
+        for layer in case.layers:
+            if not (found := int(_count(layer, "constant"))):
+                continue
+            is_usual = layer.measured.m < 2 or layer.kind == "depthwise"
+            of = "" if is_constant(layer) else f" in {found:,} of its {_matrices(layer):,} matrices"
             yield Finding(
-                severity=self.severity,
-                layer=file,
-                message=f"{file} names {', '.join(names[:SHOWN])}{more}",
-                rule="names in a pickle that no common framework brings along",
+                severity=Severity.INFO if is_usual else self.severity,
+                layer=layer.name,
+                message=f"{layer.name} holds one value everywhere{of}: {layer.parameters:,} values",
+                rule="every value of a matrix is the same and not zero",
                 limit=0.0,
-                value=float(len(names)),
-                evidence={"globals": names[:KEPT]},
+                value=float(found),
             )
 
 
-def _is_common(name: str) -> bool:
-    return name in COMMON or name.partition(".")[0] in FRAMEWORKS
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadRows:
+    """Rows or columns of a layer are all zero: dead outputs, unused inputs."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    condition: ClassVar[str] = "Layers with many rows or columns of zeros"
+    meaning: ClassVar[str] = (
+        "A row of zeros is an output that says nothing, a column of zeros an input that is not "
+        "listened to. Pruning whole channels leaves them, and so do lost parts of a merge."
+    )
+    advice: ClassVar[str] = (
+        "After pruning, export the smaller layer instead of its zeros; else compare the layer "
+        "with the training checkpoint."
+    )
+    theory: ClassVar[str] = (
+        "Steps of finite size do not end at exact zeros in every entry of a row; a penalty on "
+        "whole channels, a mask or a missing part does. What such a layer computes, a smaller "
+        "one could."
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Wen et al. (2016), Learning Structured Sparsity in Deep Neural Networks, NeurIPS 29",
+        "Li et al. (2017), Pruning Filters for Efficient ConvNets, ICLR",
+    )
+    needs: ClassVar[str] = "dead_rows"
+
+    max_share: Annotated[
+        float, Threshold("up to it, of the rows and of the columns, it is information")
+    ] = 0.1
+
+    def __call__(self, case: Case) -> Iterator[Finding]:
+        """Yield one finding per layer, information up to `max_share`: an unused entry or two.
+
+        A layer that is all zero has its own finding.
+        """
+        for layer in case.layers:
+            rows, columns = (_count(layer, name) for name in ("dead_rows", "dead_columns"))
+            if layer.measured.status == "zero" or not rows + columns:
+                continue
+            height, width = sides(layer)
+            share = max(rows / height, columns / width)
+            yield Finding(
+                severity=self.severity if share > self.max_share else Severity.INFO,
+                layer=layer.name,
+                message=f"{layer.name}: {rows:,.0f} of {height:,} rows and {columns:,.0f} of "
+                f"{width:,} columns are all zero",
+                rule=f"more than {self.max_share:.0%} of the rows or of the columns all zero",
+                limit=self.max_share,
+                value=share,
+                evidence={"dead_rows": rows, "dead_columns": columns},
+            )
 
 
-CHECKS = (NonFinite, AllZero, UnsafePickle, CustomCode)
+def is_constant(layer: LayerRecord) -> bool:
+    """Whether it is one value everywhere, and not zero."""
+    return _count(layer, "constant") >= _matrices(layer)
+
+
+def _count(layer: LayerRecord, metric: str) -> float:
+    """A column that counts; 0 where it is undefined or was not measured."""
+    value = layer.metrics.get(metric, 0.0)
+    return 0.0 if math.isnan(value) else value
+
+
+def _matrices(layer: LayerRecord) -> int:
+    """How many matrices it is, the positions of a kernel being one."""
+    measured = layer.measured
+    slices = measured.num_evals // max(measured.m, 1)
+    is_kernel = layer.kind.startswith("conv") and slices > 1
+    return max(1, slices // math.prod(layer.shape[2:])) if is_kernel else max(1, slices)
+
+
+def sides(layer: LayerRecord) -> tuple[int, int]:
+    """Rows and columns of all its matrices."""
+    is_kernel = layer.kind.startswith("conv") or layer.kind == "depthwise"
+    rows = max(1, layer.shape[0] if is_kernel else math.prod(layer.shape[:-1]))
+    area = layer.measured.n * layer.measured.m * _matrices(layer) ** 2
+    return rows, max(1, area // rows)
+
+
+CHECKS = (NonFinite, AllZero, Constant, DeadRows)

@@ -18,6 +18,7 @@ PRESET_NAMES = ("observe", "recommended", "strict")
 LEVELS: Mapping[str, tuple[Level, Level, Level]] = {  # one column per preset, in that order
     "non_finite": (WARN, ERROR, ERROR),
     "all_zero": (WARN, ERROR, ERROR),
+    "constant": (WARN, ERROR, ERROR),
     "unsafe_pickle": (WARN, ERROR, ERROR),
     "rank_collapse": (WARN, ERROR, ERROR),
     "scale_collapse": (WARN, ERROR, ERROR),
@@ -25,9 +26,14 @@ LEVELS: Mapping[str, tuple[Level, Level, Level]] = {  # one column per preset, i
     "over_trained": (WARN, WARN, ERROR),
     "correlation_traps": (WARN, WARN, ERROR),
     "random_like": (WARN, WARN, ERROR),
+    "duplicate_layers": (OFF, WARN, WARN),
+    "dead_rows": (OFF, OFF, WARN),
     "under_trained": (OFF, OFF, WARN),
     "large_change": (OFF, OFF, WARN),
     "layers_changed": (OFF, OFF, WARN),
+    "shape_changed": (OFF, OFF, WARN),
+    "dtype_changed": (OFF, OFF, WARN),
+    "no_change": (OFF, OFF, WARN),
     "alpha_shift": (OFF, OFF, WARN),
     "spike_count_change": (OFF, OFF, WARN),
     "alpha_spikes": (OFF, OFF, WARN),
@@ -37,6 +43,8 @@ LEVELS: Mapping[str, tuple[Level, Level, Level]] = {  # one column per preset, i
     "alpha_distribution": (OFF, OFF, OFF),  # of shape; a common shift is median_shift
     "unusual_distance": (OFF, OFF, WARN),
     "implausible_power_law": (OFF, OFF, OFF),
+    "unverified_bytes": (OFF, OFF, WARN),
+    "frozen_layers": (OFF, OFF, OFF),
     "custom_code": (OFF, OFF, OFF),  # a model with a class of its own is everyday
 }
 

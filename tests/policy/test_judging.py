@@ -68,7 +68,7 @@ def test_the_level_of_the_check_decides_between_review_and_block(found, policy, 
 
 def test_strict_wants_a_baseline():
     now = layer("fc")
-    comparison = compared([now], {}, version(number="1"))
+    comparison = compared([now], {"fc": layer("fc")}, version(number="1"))
     assert verdict(now, policy="strict") is Verdict.REVIEW
     assert verdict(now, policy="strict", comparison=comparison) is Verdict.PASS
 
@@ -196,7 +196,7 @@ def test_information_put_down_by_its_check_never_gates():
             HEALTHY,
             skipped=(bias,),
             policy="strict",
-            comparison=compared([HEALTHY], {}, version(number="1")),
+            comparison=compared([HEALTHY], {"fc": layer("fc")}, version(number="1")),
         )
         is Verdict.PASS
     )
