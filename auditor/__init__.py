@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from auditor.api import Analysis, analyze
-    from auditor.comparing import Distances, compare
+    from auditor.comparing import compare
+    from auditor.story.results import Distances, Lineup
     from auditor.tables import Relations, series
     from auditor.transforming import sharpen, smooth
 
@@ -24,6 +25,7 @@ __all__ = [
     "METRIC_SET",
     "Analysis",
     "Distances",
+    "Lineup",
     "Relations",
     "__version__",
     "analyze",
@@ -35,7 +37,8 @@ __all__ = [
 
 _HOMES = {
     "Analysis": "auditor.api",
-    "Distances": "auditor.comparing",
+    "Distances": "auditor.story.results",
+    "Lineup": "auditor.story.results",
     "Relations": "auditor.tables",
     "analyze": "auditor.api",
     "compare": "auditor.comparing",

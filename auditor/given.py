@@ -24,6 +24,7 @@ from auditor.wall.jobs import (
     Desk,
     Examined,
     Job,
+    Memory,
     Progress,
     Terms,
     any_weights,
@@ -38,7 +39,9 @@ PLACE = (str, os.PathLike)
 UNDATED = datetime.fromtimestamp(0, UTC)  # what is compared here has no place among versions
 
 
-def examined(model: object, before: object, terms: Terms, progress: Progress) -> Examined:
+def examined(
+    model: object, before: object, terms: Terms, progress: Progress, memory: Memory | None = None
+) -> Examined:
     """Read and measure a model, and how far it is from another one.
 
     Paths and references are read and measured in a process of their own, as audits are. What
@@ -49,13 +52,15 @@ def examined(model: object, before: object, terms: Terms, progress: Progress) ->
     ----------
     model, before
         As for `auditor.compare`; None for `before` where there is nothing to compare with.
+    memory
+        Of what was measured before; None for what this call alone measures.
 
     Raises
     ------
     UsageError
         If one of them is nothing that has weights.
     """
-    desk = Desk(Passing(), progress, any_weights, build, at_leisure)
+    desk = Desk(memory or Passing(), progress, any_weights, build, at_leisure)
     if isinstance(model, PLACE) and isinstance(before, (*PLACE, type(None))):
         with Child() as child:  # it imports what it needs while the model is looked up
             return child.run(_job(model, before, terms), desk)

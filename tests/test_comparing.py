@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_distances_are_those_of_the_layers(pair):
     assert details.loc["fc2.weight", "cosine"] == pytest.approx(0.0, abs=1e-12)
     shift = 2.0 * math.log10(1.5)
     assert details.loc["fc2.weight", "d_log_norm"] == pytest.approx(shift, rel=1e-6)
-    assert not MORE & set(details.columns)
+    assert not (MORE - {"delta_rank", "delta_alpha"}) & set(details.columns)
 
 
 def test_more_distances_are_there_when_asked_for(pair):
@@ -118,14 +119,39 @@ def test_a_file_that_is_cut_short_is_not_compared_as_if_it_were_whole(tmp_path):
 # --- the command --------------------------------------------------------------------------
 
 
-def test_the_table_has_the_furthest_layer_first_and_all_that_has_no_counterpart(pair, capsys):
+def test_the_story_comes_first_then_the_table_with_the_furthest_layer_first(pair, capsys):
     assert run(["compare", *map(str, pair)]) == 0
+    story, _, table = capsys.readouterr().out.partition("\n\n")
+    assert story.startswith("1 of 4 layers changed, all in dense.\n3 are frozen")
+    assert "Called otherwise: old.weight is new.weight." in story
+    assert "1 layer is only in the first: gone.weight." in story
+    assert "1 layer is only in the second: here.weight." in story
+    assert "not finite or not readable: bad.weight" in story
+    assert [line.split()[0] for line in table.splitlines()] == ["layer", "fc2.weight"]
+
+
+def test_three_are_set_side_by_side(tmp_path, capsys):
+    for name, seed in (("a", 0), ("b", 1), ("c", 2)):
+        write(tmp_path / name, weights(seed))
+    paths = [str(tmp_path / name) for name in "abc"]
+    assert run(["compare", *paths, "--top", "1"]) == 0
     said = capsys.readouterr().out
-    assert said.splitlines()[1].split()[0] == "fc2.weight"
-    assert "renamed: old.weight is now new.weight" in said
-    assert "only in A: gone.weight" in said
-    assert "only in B: here.weight" in said
-    assert "not finite or not readable: bad.weight" in said
+    assert [line.split()[0] for line in said.splitlines()[1:4]] == ["A", "B", "C"]
+    assert f"A → B: {paths[1]}" in said
+    assert f"A → C: {paths[2]}" in said
+    assert said.count("and 2 more that changed less") == 2
+    assert run(["compare", *paths, "--to", "previous"]) == 0
+    assert f"B → C: {paths[2]}" in capsys.readouterr().out
+
+
+def test_markdown_takes_every_name_literally(tmp_path, capsys):
+    for name, seed in (("a", 0), ("b", 1)):
+        write(tmp_path / name, {"<b>|x|`*.weight": weights(seed)["fc1.weight"]})
+    assert run(["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--md"]) == 0
+    said = capsys.readouterr().out
+    assert "<b>" not in said
+    row = next(line for line in said.splitlines() if line.startswith("| &lt;b"))
+    assert len(re.findall(r"(?<!\\)\|", row)) == 8
 
 
 def test_csv_has_a_row_per_layer_and_no_formula(tmp_path, capsys):
@@ -151,7 +177,13 @@ def test_json_is_one_document_with_null_for_what_is_undefined(pair, capsys):
 
 @pytest.mark.parametrize(
     "words",
-    [["no/such/file", "."], [".", "."], ["--json", "--csv", "a", "b"], ["a"]],
+    [
+        ["no/such/file", "."],
+        [".", "."],
+        ["--json", "--csv", "a", "b"],
+        ["--md", "--csv", "a", "b"],
+        ["a"],
+    ],
     ids=" ".join,
 )
 def test_what_cannot_be_compared_is_one_line_and_exit_two(words, tmp_path, monkeypatch, capsys):

@@ -1,69 +1,68 @@
-"""``compare`` and ``series``: two models side by side, and metrics over many."""
+"""``compare``: two versions or models side by side, or more."""
 
-import math
-import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator, Sequence
+from math import isnan
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from auditor.cli.common import out, out_json, printable, progress, regular
+from auditor.cli.common import out, out_json, printable, progress
+from auditor.cli.tables import only_one, print_csv, print_table, shown
 
 if TYPE_CHECKING:
-    from auditor.comparing import Distances
-    from auditor.tables import Relations
+    from auditor.story import Move
+    from auditor.story.lineup import Standing
+    from auditor.story.results import Distances, Lineup
 
 INCOMPLETE = 3
-WIDE = 200  # columns of a table that no terminal limits
 LISTED = 20  # names of layers that only one of them has
-SHOWN = ("relative", "cosine", "esd_js", "d_alpha", "d_log_spectral_norm", "d_stable_rank")
-FITTED = ("slope", "intercept", "slope_p", "r2", "rmse", "tau", "tau_p")
-MORE = ("cka_distance", "subspace_overlap", "delta_rank", "delta_alpha")
+LINE = 1000  # characters of a sentence
+HEADS = (
+    *("layer", "part", "shape", "relative", "cosine", "directions"),
+    *("d_alpha ± error", "d_log_spectral_norm", "d_stable_rank"),
+)
+MORE = ("cka_distance", "subspace_overlap")
 COMPARE = """
 Exit code: 0, 2 nothing could be looked at, 3 not everything could be read.
 
 \b
 Examples:
   auditor compare step-8000.safetensors step-9000.safetensors
+  auditor compare model.safetensors model-Q4_0.gguf
+  auditor compare models:/digits/1 models:/digits/2 models:/digits/3 --to previous
   auditor compare models:/digits/2 models:/digits/3 --csv > distances.csv
-  auditor compare base/ finetuned/ --more --layers '*.mlp.*' --json
+  auditor compare base/ finetuned/ --more --layers '*.mlp.*' --md
 """
-SERIES = """
-Exit code: 0, 2 the table cannot be used as asked.
-
-\b
-Examples:
-  auditor series models.csv --quality test_error
-  auditor series models.csv --quality accuracy --metrics alpha,log_norm --group architecture
-  auditor series models.csv --quality accuracy --group dataset,architecture --csv > fits.csv
-"""
-NO_CLAIM = (
-    "Few models, and what made them better moved the metrics too: an order within a series is no "
-    "evidence that a metric predicts quality."
-)
 A = Annotated[
     str,
     typer.Argument(metavar="A", help="A REF: the first, as a baseline is.", show_default=False),
 ]
-B = Annotated[str, typer.Argument(metavar="B", help="A REF: the second.", show_default=False)]
+B = Annotated[
+    list[str],
+    typer.Argument(metavar="B...", help="A REF: the second, and more.", show_default=False),
+]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
+    """Add the command of this file."""
     app.command("compare", epilog=COMPARE)(compare)
-    app.command("series", epilog=SERIES)(series)
 
 
 def compare(
     before: A,
     after: B,
     *,
+    to: Annotated[
+        Literal["first", "previous"], typer.Option(help="What every one is compared with.")
+    ] = "first",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a row per layer.")] = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown.")] = False,
+    top: Annotated[
+        int, typer.Option(min=0, help="Layers in the table, the furthest; 0: all that changed.")
+    ] = 30,
     more: Annotated[
-        bool,
-        typer.Option("--more", help="Also CKA, subspaces, and rank and α of the difference."),
+        bool, typer.Option("--more", help="Also CKA and the overlap of subspaces.")
     ] = False,
     layers: Annotated[
         list[str] | None,
@@ -84,14 +83,15 @@ def compare(
     ] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn at random.")] = 0,
 ) -> None:
-    """How far every layer of B is from the same layer of A; no judgement."""
+    """What became of every layer of A in B, and how far it is; no judgement."""
     from auditor.comparing import compare as compared
 
-    _one_of(as_json=as_json, as_csv=as_csv)
-    with progress(f"comparing {printable(after)}") as show:
+    only_one(json=as_json, csv=as_csv, md=as_md)
+    with progress(f"comparing {printable(after[-1])}") as show:
         found = compared(
             before,
-            after,
+            *after,
+            to=to,
             convention=convention,
             layers=layers or (),
             more=more,
@@ -103,145 +103,88 @@ def compare(
     if as_json:
         out_json(found.to_dict())
     elif as_csv:
-        _csv(found.to_dict()["layers"])
+        print_csv(found.plain_rows())
+    elif as_md:
+        out(found.to_markdown().rstrip())
     else:
-        _table_of_layers(found, (*SHOWN, *MORE) if more else SHOWN)
+        _print(found, top, more=more)
     raise typer.Exit(0 if found.complete else INCOMPLETE)
 
 
-def series(
-    table: Annotated[
-        Path,
-        typer.Argument(
-            metavar="TABLE", help="A CSV file with a row per model.", show_default=False
-        ),
-    ],
-    *,
-    quality: Annotated[
-        str, typer.Option(help="Column with the reported accuracy or error.", show_default=False)
-    ],
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            help="Columns to set against it, comma-separated. Default: all others with numbers.",
-            show_default=False,
-        ),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            help="Column, or columns, that say which models belong together.", show_default=False
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print a row per metric and group.")
-    ] = False,
-) -> None:
-    """Set metrics of a table of models against their reported quality."""
-    from auditor.tables import series as related
-
-    _one_of(as_json=as_json, as_csv=as_csv)
-    found = related(regular(table), quality=quality, metrics=_names(metrics), groups=_names(group))
-    if as_json:
-        out_json(found.to_dict())
-    elif as_csv:
-        _csv(found.rows())
-    else:
-        _table_of_metrics(found)
+def _print(found: "Distances | Lineup", top: int, *, more: bool) -> None:
+    """Several side by side, then each: its story, then the layers that changed, furthest first."""
+    is_several = len(found.pairs) > 1
+    if is_several:
+        _print_versions(found.versions)
+    for row, pair in zip(found.versions[1:], found.pairs, strict=True):
+        if is_several:
+            out("")
+            out(printable(f"{row.against} → {row.label}: {row.name}", LINE))
+        _print_pair(pair, top, MORE if more else ())
 
 
-def _names(text: str | None) -> list[str]:
-    return [part.strip() for part in text.split(",")] if text else []
-
-
-def _table_of_metrics(found: "Relations") -> None:
-    heads = ("metric", "group", "models", *FITTED)
+def _print_versions(versions: "Sequence[Standing]") -> None:
+    heads = ("", "version", "layers", "changed", "frozen", "relative", "median alpha", "log norm")
     rows = [
         (
-            row["metric"],
-            "all" if row["group"] is None else row["group"],
-            str(row["models"]),
-            *(_shown(row[column]) for column in FITTED),
+            row.label,
+            row.name,
+            str(row.layers),
+            str(row.changed) if row.against else shown(None),
+            str(row.frozen) if row.against else shown(None),
+            shown(row.relative),
+            _median(row, "alpha"),
+            _median(row, "log_spectral_norm"),
         )
-        for row in found.rows()
+        for row in versions
     ]
-    _print_table(heads, rows)
-    out(f"{found.models} models with {printable(found.quality, 80)}")
-    for of in found.metrics:
-        if of.is_reversed:
-            name = printable(of.metric, 80)
-            out(f"{name}: within most groups the sign is the opposite one (Simpson's paradox)")
-    out(NO_CLAIM)
+    print_table(heads, rows)
 
 
-def _one_of(*, as_json: bool, as_csv: bool) -> None:
-    from auditor.errors import UsageError
-
-    if as_json and as_csv:
-        raise UsageError("--json and --csv exclude each other; choose one")
+def _median(row: "Standing", metric: str) -> str:
+    found = row.medians[metric]
+    return f"{shown(found.value)} [{shown(found.low)}, {shown(found.high)}]"
 
 
-def _csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    from auditor.render.plain import csv_table
-
-    out(csv_table(rows).rstrip())
-
-
-def _table_of_layers(found: "Distances", columns: Sequence[str]) -> None:
-    """The layers that changed, furthest first; then what has no counterpart."""
-    rows = found.rows()
-    changed = [row for row in rows if row["relative"] != 0.0]
-    changed.sort(key=_distance, reverse=True)
-    if changed:
-        heads = ("layer", "kind", "shape", *columns)
-        _print_table(heads, [_cells(row, columns) for row in changed])
-    same = len(rows) - len(changed)
-    out(f"{len(rows)} layers in both, {same} of them the same in every value")
-    for before, after in found.comparison.renamed:
-        out(f"renamed: {printable(before, 80)} is now {printable(after, 80)}")
-    _list("only in A", found.removed)
-    _list("only in B", found.added)
-    _list("not compared, for one of them is not finite or not readable", found.uncompared)
-    if found.comparison.note:
-        out(printable(f"A: {found.comparison.note}", 1000))
-    for failure in found.analysis.reading.failures:
-        out(printable(f"B cannot be read whole: {failure.name}: {failure.reason}", 1000))
+def _print_pair(pair: "Distances", top: int, further: Sequence[str]) -> None:
+    for sentence in pair.story.sentences:
+        out(printable(sentence, LINE))
+    for line in _unread(pair):
+        out(printable(line, LINE))
+    moves = pair.story.furthest
+    listed = moves[: top or None]
+    if listed:
+        out("")
+        print_table((*HEADS, *further, "share"), [_cells(move, further) for move in listed])
+    if len(listed) < len(moves):
+        out(f"and {len(moves) - len(listed):,} more that changed less; --top 0 lists them")
 
 
-def _distance(row: Mapping[str, Any]) -> float:
-    """Relative distance; from zero to anything is as far as can be."""
-    relative: float = row["relative"]
-    return math.inf if math.isnan(relative) else relative
+def _cells(move: "Move", further: Sequence[str]) -> Sequence[str]:
+    far = move.distances
+    shift = f"{shown(far['d_alpha'])} ± {shown(far['d_alpha_error'])}"
+    mark = " *" if move.is_alpha_moved else ""
+    return (
+        move.name,
+        move.part,
+        "×".join(map(str, move.after.shape)),
+        shown(far["relative"]),
+        shown(far["cosine"]),
+        shown(far.get("delta_directions")),
+        shown(far["d_alpha"]) if isnan(far["d_alpha"]) else f"{shift}{mark}",
+        shown(far["d_log_spectral_norm"]),
+        shown(far["d_stable_rank"]),
+        *(shown(far.get(name)) for name in further),
+        f"{100.0 * move.share:.1f} %",
+    )
 
 
-def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> Sequence[str]:
-    shape = "×".join(map(str, row["shape"]))
-    return row["name"], row["kind"], shape, *(_shown(row[column]) for column in columns)
-
-
-def _list(what: str, names: Sequence[str]) -> None:
+def _unread(pair: "Distances") -> Iterator[str]:
+    """What could not be compared."""
+    names = pair.uncompared
     if names:
-        shown = ", ".join(printable(name, 80) for name in names[:LISTED])
-        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-        out(f"{what}: {shown}{more}")
-
-
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold")
-    for head in heads:
-        table.add_column(head, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        table.add_row(*(Text(printable(cell, 80)) for cell in row))
-    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
-    with console.capture() as shown:
-        console.print(table)
-    out(shown.get().rstrip("\n"))
-
-
-def _shown(number: float) -> str:
-    return "–" if math.isnan(number) else f"{number:.4g}"
+        named = ", ".join(printable(name, 80) for name in names[:LISTED])
+        rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        yield f"not compared, for one of them is not finite or not readable: {named}{rest}"
+    for failure in pair.analysis.reading.failures:
+        yield f"the second cannot be read whole: {failure.name}: {failure.reason}"
