@@ -57,8 +57,8 @@ class OverTrained:
     theory: ClassVar[str] = (
         "Training builds correlations that turn the random bulk of a layer's spectrum into a "
         "power law, and α falls as they grow; well-trained layers lie between 2 and 6. Below 2 "
-        "a matrix would have no finite second moment: its largest eigenvalues say more about "
-        "single examples or steps than about the data. α is biased low on short tails and on "
+        "the eigenvalues have no finite mean: the largest say more about single examples or "
+        "steps than about the data. α is biased low on short tails and on "
         "random square matrices, which is why the interval and the random twin decide."
     )
     sources: ClassVar[tuple[str, ...]] = (THEORY, CLAUSET, CALIBRATION)
