@@ -36,6 +36,9 @@ ALL: tuple[type[Check], ...] = (
     *drift.CHECKS,
 )
 BY_NAME: dict[str, type[Check]] = {name_of(check): check for check in ALL}
+EVENTS = frozenset(  # told of the version in which it happened, and never carried over
+    name_of(check) for check in (drift.LargeChange, *structure.CHANGES, *drift.STANDSTILLS)
+)
 VERSION = 3  # raised when a check would judge the same measurements differently
 
 

@@ -206,4 +206,5 @@ def _unchanged(case: Case) -> list[str]:
     return [change.name for change in changes if change.distances.get("relative") == 0.0]
 
 
-CHECKS = (LargeChange, AlphaShift, NoChange, FrozenLayers)
+STANDSTILLS = (NoChange, FrozenLayers)
+CHECKS = (LargeChange, AlphaShift, *STANDSTILLS)

@@ -292,4 +292,5 @@ def _in_brackets(names: Sequence[str]) -> str:
     return f" ({listed(names)})" if names else ""
 
 
-CHECKS = (DuplicateLayers, LayersChanged, ShapeChanged, DtypeChanged)
+CHANGES = (LayersChanged, ShapeChanged, DtypeChanged)
+CHECKS = (DuplicateLayers, *CHANGES)

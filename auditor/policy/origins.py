@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from auditor.checks import EVENTS
 from auditor.checks.base import Case, is_change
 from auditor.policy.levels import OFF, Policy
 from auditor.records import Finding, Origin
@@ -51,7 +52,7 @@ class Origins:
         return found
 
     def _by_baseline(self, finding: Finding) -> Origin:
-        if self.before is None:
+        if self.before is None or finding.check in EVENTS:
             return Origin.NEW
         key = self._then(finding)
         stood = {one.key: one for one in self.before.findings if one.origin != Origin.FIXED}
@@ -73,9 +74,13 @@ class Origins:
                 yield replace(known, origin=Origin.FIXED, level=level, waiver="")
 
     def _is_settled(self, known: Finding) -> bool:
-        """Whether it was a change that a person accepted: it is the measure now, not repaired."""
+        """Whether it was a change that a person accepted: it is the measure now, not repaired.
+
+        What happened once is over, and nothing to repair.
+        """
         accepted = self.before is not None and self.before.accepted
-        return is_change(known) and (accepted or known.origin == Origin.ACCEPTED)
+        was_accepted = is_change(known) and (accepted or known.origin == Origin.ACCEPTED)
+        return was_accepted or known.check in EVENTS
 
     def _then(self, finding: Finding) -> Key:
         """The key that the same finding has in the baseline."""
