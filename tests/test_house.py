@@ -16,7 +16,7 @@ FLOORS = [  # a file may import from its own floor's rooms and from floors above
     {"spectral"},
     {"metrics", "checks", "changes", "transforms", "correlation", "audit", "policy"}
     | {"document", "stored", "schema"},
-    {"config", "plugins", "policies", "render", "ledger", "executors", "estimates"}
+    {"config", "plugins", "policies", "render", "ledger", "executors", "estimates", "whole_files"}
     | {"weights", "architecture"},
     {"sources", "sinks", "mlflow_client", "hub_client", "file_cache"},
     {"measuring", "memory", "examining", "baselines", "pipeline", "planning", "wall"}

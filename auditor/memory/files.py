@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from auditor.errors import LedgerError, translate
 from auditor.memory.numbers import from_json, to_json
 from auditor.records import Measured
+from auditor.whole_files import whole
 
 KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]+")
 DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, BadZipFile, zlib.error)
@@ -73,7 +73,8 @@ class Kept:
         path = self._path(key)
         with translate(OSError, to=LedgerError, doing=f"keeping the spectrum {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, measured)
+            with whole(path) as file:
+                _write_archive(file, measured)
 
     def _path(self, key: str) -> Path:
         if not KEY.fullmatch(key):
@@ -85,19 +86,6 @@ def _array(archive: ZipFile, name: str) -> NDArray[Any]:
     """One array; reading an entry to its end holds its bytes against their checksum."""
     content = BytesIO(archive.read(f"{name}.npy"))
     return np.lib.format.read_array(content, allow_pickle=False)
-
-
-def _write(path: Path, measured: Measured) -> None:
-    """Write beside the place, force it to the disk, then put it in place in one step."""
-    with NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        try:
-            _write_archive(file, measured)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            Path(file.name).unlink()
-            raise
-    Path(file.name).replace(path)
 
 
 def _write_archive(file: IO[bytes], measured: Measured) -> None:

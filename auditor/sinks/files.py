@@ -1,19 +1,15 @@
 """Reports in a folder: ``<folder>/<source>/<model>/<version>.html``."""
 
-import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
-from fcntl import LOCK_EX, LOCK_NB, flock
-from glob import escape
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex
 
 from auditor.document import Document
 from auditor.errors import ConfigError, SinkError, translate
 from auditor.render import FORMATS, TABLE, render
+from auditor.whole_files import whole
 
 LONGEST = 80  # characters of a name that are kept; file systems allow 255 bytes
 UNSAFE = re.compile(r"[^a-z0-9._-]")
@@ -97,43 +93,6 @@ def write_parts(path: Path, parts: Iterable[str]) -> None:
     """
     with translate(OSError, to=SinkError, doing=f"writing {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(path) as temporary:
-            with temporary.open("xb") as file:
-                with suppress(OSError):  # a file system without locks
-                    flock(file, LOCK_EX)  # whoever finds it sees that it is being written
-                for part in parts:
-                    file.write(part.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        _sync(path.parent)
-
-
-@contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """A name beside `path`, on the same file system; gone afterwards whatever happens."""
-    prefix = f".{path.name[:LONGEST]}."
-    for left in path.parent.glob(f"{escape(prefix)}*.tmp"):
-        _remove_abandoned(left)
-    temporary = path.with_name(f"{prefix}{token_hex(4)}.tmp")
-    try:
-        yield temporary
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-
-
-def _remove_abandoned(left: Path) -> None:
-    """Remove what a process left half-written that was killed; nobody holds its lock."""
-    with suppress(OSError), left.open("rb") as file:  # locked, or gone by now
-        flock(file, LOCK_EX | LOCK_NB)
-        left.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Make the renaming itself durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        with whole(path) as file:
+            for part in parts:
+                file.write(part.encode())

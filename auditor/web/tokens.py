@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,13 +10,14 @@ from enum import IntEnum
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
-from secrets import token_hex, token_urlsafe
+from secrets import token_urlsafe
 from typing import Annotated
 
 from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, ValidationError
 
 from auditor.config.section import Section
 from auditor.errors import ConfigError, UsageError, translate
+from auditor.whole_files import whole
 
 log = logging.getLogger(__name__)
 
@@ -202,15 +202,7 @@ def _digest(text: str) -> str:
 def _write(path: Path, tokens: Sequence[Token]) -> None:
     """Whole or not at all, and for its owner's eyes only."""
     text = json.dumps(_File(tokens=tuple(tokens)).model_dump(mode="json"), indent=1) + "\n"
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
     with translate(OSError, to=ConfigError, doing=f"writing the tokens to {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 - of a handle
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole(path, mode=0o600) as file:
+            file.write(text.encode())
