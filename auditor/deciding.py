@@ -13,7 +13,7 @@ from auditor.app import now
 from auditor.config import Config, parts
 from auditor.errors import UsageError
 from auditor.ledger import Decided, Ledger
-from auditor.records import COMMAND, Decision, ModelVersion, Statement
+from auditor.records import COMMAND, Decision, ModelVersion, Statement, one_line
 from auditor.refs import find
 from auditor.single import existing_ledger
 
@@ -48,7 +48,7 @@ def checked(said: Statement, today: date) -> Statement:
     UsageError
         If who and why are not said, or the last day is over.
     """
-    by, reason = (" ".join(text.split()) for text in (said.by, said.reason))
+    by, reason = map(one_line, (said.by, said.reason))
     if not by or not reason:
         raise UsageError("a decision needs a name and a reason; give --by and --reason")
     if len(by) > LONGEST or len(reason) > LONGEST:

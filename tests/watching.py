@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from auditor.ledger import Ledger, Told
-from auditor.records import Change, ModelVersion, Reached, Seen
+from auditor.records import Change, ModelVersion, Reached, Said, Seen
 from auditor.sources import Source
 
 
@@ -32,10 +32,11 @@ def noted(source: Source, ledger: Ledger) -> list[ModelVersion]:
 
 def _note(source: Source, ledger: Ledger, told: list[Change], end: Reached) -> int:
     seen = [one.version for one in told if isinstance(one, Seen)]
-    others = [one for one in told if not isinstance(one, Seen | Reached)]
+    said = [one for one in told if isinstance(one, Said)]
+    others = [one for one in told if not isinstance(one, Seen | Said | Reached)]
     return ledger.note(
         source.name,
-        Told(seen, others, end.cursor, end.remarks),
+        Told(seen, others, end.cursor, end.remarks, said),
         datetime.now(UTC),
         history=source.history,
         priority=source.priority,

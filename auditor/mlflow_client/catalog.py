@@ -42,6 +42,9 @@ class Catalog(Registry):
             page = client.search_registered_models(max_results=PAGE, page_token=token or None)
         return self.named([one.name for one in page if self.has(one.name)]), page.token or None
 
+    def tagged(self, model: str | None = None) -> None:
+        """Not known: it finds versions by the name of their model only."""
+
 
 def registry(
     uri: str, source: str, workspace: str = "", models: Sequence[str] = ("*",)

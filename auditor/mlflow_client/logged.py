@@ -102,6 +102,9 @@ class Experiment:
             found.update(self.named({self.prefix + name for name in cut}))
         return found, page.token or None
 
+    def tagged(self, model: str | None = None) -> None:
+        """Not known: decisions are read from registered versions."""
+
     def version(self, record: Record, at: Mapping[str, int]) -> ModelVersion:
         """What is announced of mlflow's record; `at` are the `steps` of its run."""
         workspace = f"{self.workspace}:" if self.workspace else ""

@@ -38,6 +38,8 @@ class Mark:
     met: tuple[str, ...] = ()  # changes near that edge that were looked at
     full: int | None = None  # when all of it was looked at last, ms of this machine; None: never
     page: str | None = None  # where a full look goes on, "" from its start; None: there is none
+    said: str = ""  # short for what the tags of its versions said last
+    doubts: tuple[str, ...] = ()  # about those that were not understood
 
     def is_due(self, now: int, every: float) -> bool:
         """Whether all of it is to be looked at now, `every` so many seconds."""
@@ -49,8 +51,8 @@ class Mark:
         return replace(self, page=page)
 
     def whole(self, now: int) -> "Mark":
-        """The same, after a full look."""
-        return replace(self, page=None, full=now)
+        """The same, after a full look; tags are then told once more, for versions new in it."""
+        return replace(self, page=None, full=now, said="")
 
 
 def marks(cursor: str | None, watching: str) -> dict[str, Mark]:
@@ -59,7 +61,7 @@ def marks(cursor: str | None, watching: str) -> dict[str, Mark]:
         found = json.loads(cursor or "null")
         if found["watching"] != watching:
             return {}
-        return {key: _mark(**value) for key, value in found["places"].items()}
+        return {key: _mark(value) for key, value in found["places"].items()}
     except (ValueError, TypeError, KeyError, AttributeError):
         return {}
 
@@ -70,12 +72,17 @@ def cursor(marks: Mapping[str, Mark], watching: str) -> str:
     return json.dumps({"watching": watching, "places": places}, separators=(",", ":"))
 
 
-def _mark(made: Any, touched: Any, met: Any, full: Any, page: Any) -> Mark:  # noqa: ANN401 - JSON
-    made, touched = (Edge(int(edge["top"]), int(edge["at"])) for edge in (made, touched))
+def _mark(found: Mapping[str, Any]) -> Mark:
+    made, touched = (
+        Edge(int(edge["top"]), int(edge["at"])) for edge in (found["made"], found["touched"])
+    )
+    full, page = found["full"], found["page"]
     return Mark(
         made,
         touched,
-        met=tuple(map(str, met)),
+        met=tuple(map(str, found["met"])),
         full=None if full is None else int(full),
         page=None if page is None else str(page),
+        said=str(found.get("said", "")),  # earlier programs wrote none
+        doubts=tuple(map(str, found.get("doubts", ()))),
     )

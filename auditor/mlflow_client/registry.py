@@ -18,9 +18,11 @@ PAGE = 1000  # of the pages after it; of models the server gives no more at once
 MOST_PAGES = 1000  # of one question: a million versions
 ENDLESS = f"answers with more than {MOST_PAGES} pages; is there a proxy in between?"
 FULL_PAGE = 2000  # versions a request of a full look: half a second of the server's time
+DECISION = "auditor.decision"  # a tag that people set; nothing of ours writes it
 PROMPT = "mlflow.prompt.is_prompt"  # prompts live in the same tables
 
 Record = Any  # mlflow's own, which carries no types
+Tagged = Sequence[tuple[ModelVersion, str]]  # and the text of its tag
 Looked = Mapping[str, Sequence[ModelVersion]]  # models, each with all versions that are there
 
 
@@ -61,6 +63,9 @@ class Place(Protocol):
 
     def page(self, token: str) -> tuple[Looked, str | None]:
         """Some of all models, and where to go on; the first page has the token ``""``."""
+
+    def tagged(self, model: str | None = None) -> Tagged | None:
+        """What the tag `DECISION` says, of every version or of a model's; None: unknown here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,23 @@ class Registry:
             names = {self.called(name) for name in cut} & found.keys()
             found.update(self.named(names) if names else {})  # type: ignore[arg-type]
         return {model: found[model] for model in found if self.has(model)}, page.token or None
+
+    def tagged(self, model: str | None = None) -> Tagged | None:
+        """What the tag `DECISION` says, of every version or of a model's.
+
+        One request for each `PAGE` versions that have it. None where the server refuses to
+        search for tags.
+        """
+        names = () if model is None else chunks([model.rpartition(":")[2]])
+        query = " AND ".join(
+            [f"tags.`{DECISION}` ILIKE '%'", *(f"name IN ({one})" for one in names)]
+        )
+        with self._asking(f"searching for the tag {DECISION}") as client:
+            found = existing(lambda: list(every(client, query, PAGE)))
+        if found is None:
+            return None
+        said = ((self.version(one), str(one.tags.get(DECISION, ""))) for one in found)
+        return [(version, text) for version, text in said if self.has(version.id.model)]
 
     def called(self, name: str) -> str:
         """A registered model's name as this source has it."""

@@ -27,7 +27,7 @@ from auditor.records.changes import (
     Seen,
     Trouble,
 )
-from auditor.records.decisions import API, COMMAND, TAG, Decision, Statement
+from auditor.records.decisions import API, COMMAND, TAG, Decision, Statement, one_line
 from auditor.records.findings import (
     Condition,
     Finding,
@@ -116,5 +116,6 @@ __all__ = [
     "Verdict",
     "VersionId",
     "Waiver",
+    "one_line",
     "weights_digest",
 ]

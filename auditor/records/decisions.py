@@ -7,6 +7,15 @@ COMMAND, API, TAG = "command", "api", "MLflow tag"  # how a decision is said
 NEVER = date(1970, 1, 1)  # the last day of what holds on none
 
 
+def one_line(text: str) -> str:
+    r"""A text without line ends and control characters, as a decision keeps it.
+
+    >>> one_line(" for\n the \x1b pilot")
+    'for the pilot'
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """What somebody says about a version, whenever that was."""

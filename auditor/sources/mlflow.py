@@ -20,6 +20,7 @@ from auditor.mlflow_client.logged import Experiment
 from auditor.mlflow_client.marks import Mark, cursor, marks
 from auditor.mlflow_client.references import reference
 from auditor.mlflow_client.registry import Place
+from auditor.mlflow_client.saying import heard, heard_of
 from auditor.mlflow_client.telling import told
 from auditor.mlflow_client.workspaces import across, available, is_workspace
 from auditor.records import (
@@ -41,8 +42,8 @@ from auditor.weights.windows import Shelf
 class Mlflow:
     """Registered versions of the models that `models` names, and LoggedModels of experiments.
 
-    Nothing here asks what was written on a version, only which there are: tags and runs
-    that are written back never start an audit. With `workspaces`, models are called
+    Of what is written on a version only the tag ``auditor.decision`` is asked for: tags and
+    runs that are written back never start an audit. With `workspaces`, models are called
     ``<workspace>:<model>``; those of experiments ``<experiment>/<name>``.
     """
 
@@ -55,6 +56,7 @@ class Mlflow:
     logged_models: tuple[str, ...] = ()  # experiments
     reconcile: Duration = 86400.0  # seconds between two looks at everything
     settle: Duration = 3600.0  # seconds for files that are uploaded after a version is registered
+    decisions: bool = True  # whether the tag auditor.decision accepts and rejects versions
     webhook_secret: str | None = field(default=None, repr=False)
     cache: Path = Path(".auditor/files")
 
@@ -82,7 +84,8 @@ class Mlflow:
     def changes(self, cursor: str | None, known: Known = NOTHING) -> Iterator[Change]:
         """Versions made since shortly before the newest one seen; what is gone, what renamed.
 
-        Two requests where nothing changed, for each workspace, and two for each experiment.
+        Three requests where nothing changed, for each workspace, and two for each experiment:
+        the third for decisions, of which many more are some requests more.
         A registered model that lost a version, or has another name, is found by the time of
         its last change; a deleted one only by the look at everything, page by page, which is
         due every `reconcile` seconds and for a cursor that was made for other settings.
@@ -114,6 +117,7 @@ class Mlflow:
             name = f"{place.workspace}:{model}" if is_bare else model
             if place.has(name):
                 yield from told(place, place.named([name]), known, known.models())
+                yield from heard_of(place, name, known) if self.decisions else ()
 
     def resolve(self, ref: str, of: ModelVersion | None) -> ModelVersion | None:
         """Find a version.
@@ -184,6 +188,8 @@ class Mlflow:
             if changed:
                 yield from told(place, place.named(changed), known, known.models())
             yield from (Seen(one) for one in recent.seen if one.id.model not in changed)
+            mark, said = heard(place, mark, known, listens=self.decisions)
+            yield from said
             found[place.key] = mark
             yield self._reached(found)
         if mark.is_due(_now(), self.reconcile):
@@ -210,6 +216,8 @@ class Mlflow:
     def _reached(self, found: Mapping[str, Mark]) -> Reached:
         ends = [mark.full for mark in found.values() if mark.full is not None]
         remarks = {"all looked at": moment(min(ends)).isoformat(timespec="seconds")} if ends else {}
+        if doubts := [doubt for mark in found.values() for doubt in mark.doubts]:
+            remarks["decisions not understood"] = "; ".join(doubts)
         if is_catalog(self.uri):
             remarks["Unity Catalog"] = "as documented; nobody has tried it yet"
         return Reached(cursor(found, self._watching), remarks)

@@ -44,7 +44,7 @@ def router(house: House) -> APIRouter:
 
     @routes.post("/mlflow", status_code=202, response_model=Receipt, responses=UNRELATED)
     def mlflow(request: Request, body: Body) -> Response | Receipt:
-        """``model_version.created``, signed; other events are thanked for and forgotten."""
+        """A version registered, or decided on by its tag; signed. Other events are forgotten."""
         senders = _signers(house, request.headers, body)
         model = registered(parsed(body))
         delivery = request.headers["x-mlflow-delivery-id"]

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from auditor.mlflow_client.registry import DECISION
 from auditor.web.hostile import Told, read
 
 WINDOW = timedelta(minutes=5)  # MLflow's own retries end after 30 s or two minutes, same timestamp
@@ -56,7 +57,11 @@ class _Event(Told):
     data: dict[str, Any]
 
 
-class _Created(Told):
+class _Tagged(Told):
+    key: str = ""
+
+
+class _Named(Told):
     name: Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
@@ -68,7 +73,9 @@ def signature(secret: str, delivery_id: str, timestamp: str, body: bytes) -> str
 
 
 def registered(value: object) -> str | None:
-    """The model of which a version was registered; None where the event is another one.
+    """The model of which a version was registered or decided on; None where it is no such event.
+
+    A decision is the tag `DECISION` set or removed; other tags are our own as often as not.
 
     Raises
     ------
@@ -76,6 +83,8 @@ def registered(value: object) -> str | None:
         422, if it is no event of MLflow.
     """
     event = read(_Event, value)
-    if (event.entity, event.action) != ("model_version", "created"):
-        return None
-    return read(_Created, event.data).name
+    is_made = (event.entity, event.action) == ("model_version", "created")
+    is_tag = event.entity == "model_version_tag"
+    if is_made or (is_tag and read(_Tagged, event.data).key == DECISION):
+        return read(_Named, event.data).name
+    return None

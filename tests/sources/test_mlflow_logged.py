@@ -147,7 +147,7 @@ def test_a_quiet_experiment_is_asked_two_questions(server, experiment):
     before = told.quiet(told.steps(source, told.steps(source)[-1])[-1])
     asked = server.requests()
     assert told.seen(source, before) == []
-    assert server.requests() - asked == 2 + 2  # and two to the registry
+    assert server.requests() - asked == 2 + 3  # and three to the registry
 
 
 def test_a_deleted_one_is_gone(server, experiment, ledger, tmp_path):

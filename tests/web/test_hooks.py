@@ -124,6 +124,15 @@ def test_one_of_several_signatures_is_enough(hooked):
     assert deliver(hooked, body, headers).status_code == 202
 
 
+@pytest.mark.parametrize("action", ["set", "deleted"])
+def test_a_decision_by_tag_becomes_a_hint_and_no_other_tag_does(hooked, action):
+    for key, status in (("auditor.decision", 202), ("auditor.verdict", 204)):
+        data = {"name": f"net-{action}", "version": "1", "key": key, "value": "accept"}
+        body = bytes_of({"entity": "model_version_tag", "action": action, "data": data})
+        assert deliver(hooked, body, signed(hooked, body)).status_code == status
+    assert hints(hooked).count(("mlflow", f"net-{action}")) == 1
+
+
 @pytest.mark.parametrize(
     ("entity", "action"),
     [
