@@ -235,23 +235,6 @@ def test_the_readme_says_of_every_check_what_the_check_says_of_itself():
         assert listed[name_of(check)][0] == first[0].lower() + first[1:]
 
 
-def settings_of(plugin: Any) -> tuple[Field[Any], ...]:
-    return fields(plugin)
-
-
-def test_every_threshold_of_every_check_is_documented_with_its_default():
-    listed = rows(section(CONFIGURATION, "Policy files"))
-    found = {
-        check: dict(re.findall(r"(\w+): (-?\d+(?:\.\d+)?|\[\])", rest[0]))
-        for check, rest in listed.items()
-    }
-    there = {
-        name_of(check): {field.name: documented(field) for field in settings_of(check)}
-        for check in checks.ALL
-    }
-    assert found == {name: settings for name, settings in there.items() if settings}
-
-
 def test_the_policy_file_that_is_shown_is_one(tmp_path):
     [shown] = blocks(CONFIGURATION, "yaml")
     path = tmp_path / "policy.yaml"

@@ -1,10 +1,11 @@
 """Names as subjects: a check, or a column of the layers."""
 
 import inspect
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import Any
 
 from auditor import checks
 from auditor.checks.base import Check, name_of, thresholds
@@ -20,9 +21,16 @@ class Field:
     """A threshold of a check."""
 
     name: str
-    default: float
+    default: object
     unit: str
     does: str
+
+    @property
+    def shown(self) -> str:
+        """The default as a policy file has it."""
+        if isinstance(self.default, tuple):
+            return json.dumps(self.default, ensure_ascii=False)
+        return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class AboutCheck:
         """Its thresholds."""
         said = thresholds(self.check)
         return tuple(
-            Field(one.name, cast(float, one.default), said[one.name].unit, said[one.name].does)
+            Field(one.name, one.default, said[one.name].unit, said[one.name].does)
             for one in fields(self.check)  # type: ignore[arg-type]  # a dataclass
         )
 

@@ -45,7 +45,7 @@ def _section(one: AboutCheck) -> Iterator[str]:
     if one.fields:
         yield "| threshold | default | unit | what it does |\n|---|---|---|---|"
         for field in one.fields:
-            yield f"| `{field.name}` | {field.default} | {field.unit} | {field.does} |"
+            yield f"| `{field.name}` | {field.shown} | {field.unit} | {field.does} |"
         yield ""
     yield "**How often it is right.**\n"
     yield from (_filled(f"- {line}", "  ") for line in told(one.figures))

@@ -40,7 +40,7 @@ def _check(one: AboutCheck) -> Iterator[str]:
         yield from _section("Thresholds", "")
         for field in one.fields:
             unit = "" if field.unit == "1" else f" {field.unit}"
-            yield f"{INDENT}{field.name}: {field.default:g}{unit} · {field.does}"
+            yield f"{INDENT}{field.name}: {field.shown}{unit} · {field.does}"
     said = ", ".join(f"{preset} {level}" for preset, level in one.levels.items())
     yield from _section("Levels", said)
     yield from _section("How often it is right", "")
@@ -68,7 +68,7 @@ def told(figures: Figures | None) -> Iterator[str]:
 
 def policy(one: AboutCheck) -> Iterator[str]:
     """The lines that set it."""
-    said = "".join(f", {field.name}: {field.default:g}" for field in one.fields)
+    said = "".join(f", {field.name}: {field.shown}" for field in one.fields)
     yield "checks:"
     yield f"  {one.name}: {{level: warn{said}}}"
     yield "rules:"
@@ -105,4 +105,6 @@ def _metric(one: AboutMetric) -> Iterator[str]:
 def _section(title: str, text: str) -> Iterator[str]:
     yield ""
     yield title
-    yield from wrap(text, WIDE, initial_indent=INDENT, subsequent_indent=INDENT)
+    yield from wrap(
+        text, WIDE, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False
+    )
