@@ -168,7 +168,7 @@ class LayersChanged:
         if added or removed:
             yield Finding(
                 severity=self.severity,
-                message=f"{len(added)} layers added{_in_brackets(added)}, "
+                message=f"{len(added)} layer{'s' * (len(added) != 1)} added{_in_brackets(added)}, "
                 f"{len(removed)} removed{_in_brackets(removed)}",
                 rule="layers without a counterpart of the same name",
                 limit=0.0,

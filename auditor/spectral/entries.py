@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from auditor.records import Layer, Matrix
 
+FEW = 8  # part of the rows, as a divisor, that is copied to be looked at
+
 
 @dataclass(frozen=True, slots=True)
 class Entries:
@@ -22,8 +24,8 @@ def entries_of(layer: Layer) -> Entries | None:
     """The counts of a layer; None for a product, of which only the factors are stored.
 
     Rows and columns are those of the stored tensor. An output of a convolution is dead where
-    it is zero at every position of the kernel. Most often the first row and the first column
-    tell, and nothing else is read.
+    it is zero at every position of the kernel. Most often one row and one column tell, and
+    nothing else is read.
     """
     if layer.product:
         return None
@@ -36,9 +38,14 @@ def entries_of(layer: Layer) -> Entries | None:
 
 
 def not_zero(matrix: Matrix) -> NDArray[np.bool_]:
-    """Which rows are not all zero; most often their first entries tell."""
-    first: NDArray[np.bool_] = matrix[:, 0] != 0.0
-    return first if first.all() else np.asarray(matrix.any(axis=1))
+    """Which rows are not all zero; most often the entries in their middle tell."""
+    found: NDArray[np.bool_] = matrix[:, matrix.shape[1] // 2] != 0.0
+    rest = np.flatnonzero(~found)
+    if rest.size * FEW > found.size:
+        return np.asarray(matrix.any(axis=1))
+    if rest.size:
+        found[rest] = matrix[rest].any(axis=1)
+    return found
 
 
 def _parts(layer: Layer) -> Iterator[Sequence[Matrix]]:

@@ -126,7 +126,7 @@ def against(added=(), removed=(), changes=()):
 
 def test_layers_that_came_and_went_are_named():
     (finding,) = found(LayersChanged(), comparison=against(("lora",), ("fc2", "fc3")))
-    assert finding.message == "1 layers added (lora), 2 removed (fc2, fc3)"
+    assert finding.message == "1 layer added (lora), 2 removed (fc2, fc3)"
 
 
 def test_a_layer_of_another_shape_neither_came_nor_went():
