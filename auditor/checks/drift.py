@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Annotated, ClassVar
 
 from auditor.checks.base import BEFORE, Case, Threshold
+from auditor.checks.randomness import is_random_like
 from auditor.naming import listed
 from auditor.records import Finding, Severity
 
@@ -82,13 +83,13 @@ class AlphaShift:
     min_shift: Annotated[float, Threshold("α moved by as much at least")] = 0.5
 
     def __call__(self, case: Case) -> Iterator[Finding]:
-        """Yield one finding per layer beyond both limits.
+        """Yield one finding per layer beyond both limits, unless its random twin explains it.
 
         While a shift of the baseline stands, α is held against what it was before that.
         """
         for layer in case.layers:
             change = case.change(layer)
-            if change is None:
+            if change is None or is_random_like(layer) or is_random_like(change.before):
                 continue
             then = change.before.metrics.get("alpha", math.nan)
             before = case.held_against(layer, "alpha_shift", else_=then)

@@ -2,9 +2,10 @@ import math
 
 import pytest
 
+from auditor import checks
 from auditor.checks.base import Case
 from auditor.checks.shape import ImplausiblePowerLaw, OverTrained, UnderTrained
-from tests.render.factory import layer
+from tests.render.factory import compared, layer, version
 
 
 def names(check, **metrics):
@@ -58,3 +59,25 @@ def test_the_message_gives_alpha_with_its_interval():
     (finding,) = OverTrained()(case)
     assert finding.message == "fc looks over-trained: α 1.62 [1.48, 1.79]"
     assert finding.interval == (1.48, 1.79)
+
+
+OF_ALPHA = {
+    *("over_trained", "under_trained", "alpha_spikes", "correlation_flow", "share_out_of_range"),
+    *("median_shift", "alpha_distribution", "alpha_shift"),
+}
+
+
+@pytest.mark.parametrize("twin", [0.0, 1.0], ids=["trained", "untrained"])
+def test_no_check_of_alpha_looks_at_layers_that_their_twin_explains(twin):
+    """Layers with an α far below 2 or far above 6, all of them between 3 and 4.1 before."""
+    alphas = [1.3, 1.3, 9.0] * 7
+    now = [layer(f"h.{i}.w", i, **near(alpha), random_like=twin) for i, alpha in enumerate(alphas)]
+    then = {f"h.{i}.w": layer(f"h.{i}.w", i, **near(3.0 + i / 20)) for i in range(21)}
+    case = Case(now, comparison=compared(now, then, version(number="1")))
+    found = {one.check for one in checks.examine(case, [check() for check in checks.ALL])}
+    assert found & OF_ALPHA == (set() if twin else OF_ALPHA)
+    assert ("random_like" in found) == (twin == 1.0)
+
+
+def near(alpha, error=0.1):
+    return {"alpha": alpha, "alpha_lo": alpha - 1.96 * error, "alpha_hi": alpha + 1.96 * error}
