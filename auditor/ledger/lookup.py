@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from auditor import stored
 from auditor.ledger.models import OPEN, AuditRow, ClaimRow, State, VersionRow
-from auditor.ledger.order import oldest_first
-from auditor.records import ModelVersion, Priority
+from auditor.ledger.order import newest_first, oldest_first
+from auditor.records import Decision, ModelVersion, Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Verdict:
     verdict: str
     reason: str  # one sentence
     saved_at: datetime
+    decision: Decision | None = None  # that held when it was saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,22 @@ def listed(session: Session, wanted: Wanted, limit: int, before: int | None) -> 
     return _stands(session, query.order_by(VersionRow.id.desc()).limit(limit))
 
 
+def audited(session: Session, source: str, model: str, limit: int | None) -> list[Stand]:
+    """The newest audited versions of a model, oldest first; None: all of them."""
+    query = _all().where(VersionRow.source == source, VersionRow.model == model)
+    query = query.where(AuditRow.id.is_not(None)).order_by(*newest_first())
+    return _stands(session, query.limit(limit))[::-1]
+
+
+def models(session: Session, name: str | None, limit: int) -> list[tuple[str, str]]:
+    """Source and name of every model with an audit, or of those with that name."""
+    query = select(VersionRow.source, VersionRow.model).join(AuditRow).distinct()
+    if name is not None:
+        query = query.where(VersionRow.model == name)
+    query = query.order_by(VersionRow.model, VersionRow.source).limit(limit)
+    return [(source, model) for source, model in session.execute(query)]
+
+
 def queue(session: Session, limit: int) -> list[Stand]:
     """What is in work or waits, the most urgent first."""
     query = _all().where(ClaimRow.state.in_(OPEN))
@@ -93,8 +111,9 @@ def _is_problem() -> ColumnElement[bool]:
 def _all() -> Select[Any]:
     newest = select(func.max(AuditRow.id)).where(AuditRow.version_id == VersionRow.id)
     reason = AuditRow.document["reason"].as_string().label("why")
+    said = AuditRow.document["decision"].label("said")
     return (
-        select(VersionRow, ClaimRow, AuditRow, reason)
+        select(VersionRow, ClaimRow, AuditRow, reason, said)
         .join(ClaimRow, ClaimRow.version_id == VersionRow.id)
         .outerjoin(AuditRow, AuditRow.id == newest.correlate(VersionRow).scalar_subquery())
     )
@@ -113,7 +132,13 @@ def _stands(session: Session, query: Select[Any]) -> list[Stand]:
             reason=claim.reason,
             verdict=None
             if audit is None
-            else Verdict(audit.document_id, audit.verdict, why or "", audit.saved_at),
+            else Verdict(
+                audit.document_id,
+                audit.verdict,
+                why or "",
+                audit.saved_at,
+                stored.decision({"decision": said}),
+            ),
         )
-        for version, claim, audit, why in session.execute(query)
+        for version, claim, audit, why, said in session.execute(query)
     ]

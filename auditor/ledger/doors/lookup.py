@@ -18,6 +18,16 @@ class Lookup(Door):
         with self._read() as session:
             return lookup.listed(session, wanted, limit, before)
 
+    def audited(self, source: str, model: str, *, limit: int | None = None) -> list[Stand]:
+        """The newest audited versions of a model, oldest first."""
+        with self._read() as session:
+            return lookup.audited(session, source, model, limit)
+
+    def models(self, name: str | None = None, *, limit: int) -> list[tuple[str, str]]:
+        """Source and name of the models with an audit; of those with one name, if it is given."""
+        with self._read() as session:
+            return lookup.models(session, name, limit)
+
     def queue(self, limit: int) -> list[Stand]:
         """Versions in work, then those that wait, the most urgent first."""
         with self._read() as session:
