@@ -70,9 +70,9 @@ OF_ALPHA = {
 @pytest.mark.parametrize("twin", [0.0, 1.0], ids=["trained", "untrained"])
 def test_no_check_of_alpha_looks_at_layers_that_their_twin_explains(twin):
     """Layers with an α far below 2 or far above 6, all of them between 3 and 4.1 before."""
-    alphas = [1.3, 1.3, 9.0] * 7
+    alphas = [1.3, 1.3, 9.0] * 15
     now = [layer(f"h.{i}.w", i, **near(alpha), random_like=twin) for i, alpha in enumerate(alphas)]
-    then = {f"h.{i}.w": layer(f"h.{i}.w", i, **near(3.0 + i / 20)) for i in range(21)}
+    then = {f"h.{i}.w": layer(f"h.{i}.w", i, **near(3.0 + i / 40)) for i in range(45)}
     case = Case(now, comparison=compared(now, then, version(number="1")))
     found = {one.check for one in checks.examine(case, [check() for check in checks.ALL])}
     assert found & OF_ALPHA == (set() if twin else OF_ALPHA)
