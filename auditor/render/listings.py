@@ -72,7 +72,7 @@ def _unmatched(comparison: Mapping[str, Any] | None) -> Iterator[tuple[str, str]
         return
     yield from ((name, "only in this version") for name in comparison["added"])
     yield from ((name, "only in the baseline") for name in comparison["removed"])
-    yield from ((new, f"was {old}, the values are the same") for old, new in comparison["renamed"])
+    yield from ((new, f"was {old}") for old, new in comparison["renamed"])
 
 
 def files(document: Document) -> Listing:
