@@ -202,7 +202,7 @@ def _changed(
     layer: LayerRecord, severity: Severity, limits: _Limits, moved: float, *, stands: bool
 ) -> Finding:
     norm = layer.metrics["log_spectral_norm"]
-    against = "what it was held against before" if stands else "the baseline"
+    against = "its value before a change nobody accepted" if stands else "the baseline"
     return Finding(
         severity=severity,
         layer=layer.name,

@@ -151,10 +151,15 @@ def _facts(
         yield from _traps(finding, layer)
     told = FIT | ({"entries", "num_traps"} if layer and layer["traps"] else set())
     for name, value in finding["evidence"].items():
-        if name not in told and value is not None:
+        if name not in told and value is not None and not _is_sample(value):
             yield name.replace("_", " "), plain(value)
     if finding["waiver"]:
         yield "Waived", finding["waiver"]
+
+
+def _is_sample(value: object) -> bool:
+    """Whether it is a list of numbers: for programs, and no fact to read."""
+    return isinstance(value, list) and all(isinstance(item, float) for item in value)
 
 
 def _measured(finding: Mapping[str, Any]) -> str:

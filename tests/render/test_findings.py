@@ -121,3 +121,11 @@ def test_many_findings_are_all_there_but_only_the_first_are_told_at_length():
     said = [finding.message for finding in (*group.told, *group.listed)]
     assert said == [f"finding {i}" for i in range(300)]
     assert group.listed
+
+
+def test_numbers_kept_for_the_next_version_are_no_fact_to_read():
+    made = factory.blocked()
+    worst = {**made["findings"][0], "evidence": {"before": [2.5, 3.5], "layers": ["fc1", "fc2"]}}
+    told = facts(first({**made, "findings": [worst]}))
+    assert "before" not in told
+    assert told["layers"] == "fc1, fc2"
