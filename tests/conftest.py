@@ -1,10 +1,15 @@
 """Factories and fixtures: each factory makes one valid record; a test names what it is about."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SEED = 20260105
 
@@ -17,6 +22,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         wants_server = hasattr(getattr(item, "module", None), "running")
         item.add_marker(pytest.mark.xdist_group("mlflow" if wants_server else str(item.path)))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """A real browser."""
+    from tests import browser  # noqa: PLC0415 - slow to import, and few tests need it
+
+    with browser.started() as found:
+        yield found
+
+
+@pytest.fixture
+def tab(chromium: "Browser") -> Iterator[Callable[..., Any]]:
+    """Opens an address in it, as `tests.browser.tabs` says."""
+    from tests import browser  # noqa: PLC0415 - slow to import, and few tests need it
+
+    with browser.tabs(chromium) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,73 +1,34 @@
 """The page in a real browser: silent, accessible, readable without its script."""
 
 import csv
-import os
-import shutil
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from auditor.render import render
 from auditor.render.text import visible
+from tests.browser import LOOKS, violations
 from tests.render import factory
 
 pytestmark = pytest.mark.wide
 
 CASES = ("passing", "reviewed", "blocked", "incomplete", "hostile")
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-LOOKS: dict[str, Any] = {
-    "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
-    "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
-    "narrow": {"viewport": {"width": 360, "height": 640}, "color_scheme": "light"},
-    "narrow-dark": {"viewport": {"width": 360, "height": 640}, "color_scheme": "dark"},
-}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chrome")
-    if not found:
-        pytest.fail("no chromium on the path; install it, or name it in CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
-def show(chromium, tmp_path):
-    """Open a report; what the page complains about or asks for ends up in `page.noise`."""
-    contexts = []
+def show(tab, tmp_path):
+    """Open a report."""
 
     def open_page(document, fragment="", **look):
         file = tmp_path / "report.html"
         file.write_text(render(document), encoding="utf-8")
-        context = chromium.new_context(**({"color_scheme": "light"} | look))
-        contexts.append(context)
-        page = context.new_page()
-        page.noise = []
-        page.on("console", lambda message: page.noise.append(message.text))
-        page.on("pageerror", lambda error: page.noise.append(str(error)))
-        page.on("dialog", lambda dialog: (page.noise.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: page.noise.append(request.url))
-        page.goto(file.as_uri() + fragment)
-        page.noise.remove(file.as_uri())
-        return page
+        return tab(file.as_uri() + fragment, **look)
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    return open_page
 
 
 def open_all(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
-
-
-def violations(page: Page) -> list[tuple[str, str]]:
-    found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
-    return [(v["id"], v["nodes"][0]["html"][:200]) for v in found.response["violations"]]
 
 
 @pytest.mark.parametrize("case", [*CASES, "large"])

@@ -1,8 +1,6 @@
 """The front page: what it says, as text; and in a real browser, as people see it."""
 
-import os
 import re
-import shutil
 from base64 import b64encode
 from datetime import timedelta
 from hashlib import sha256
@@ -10,12 +8,10 @@ from html import unescape
 
 import pytest
 import requests
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from auditor.render.text import visible
+from tests.browser import LOOKS, violations
 from tests.render.factory import HOSTILE
-from tests.render.test_browser import LOOKS, RULES
 from tests.web import pages
 from tests.web.standing_house import NOW, Clock, house, served
 
@@ -141,38 +137,10 @@ def test_times_are_as_of_the_clock(tmp_path):
 # --- in a browser -------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chrome")
-    if not found:
-        pytest.fail("no chromium on the path; install it, or name it in CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def show(chromium, address):
-    """Open the page; what it complains about or asks for ends up in `page.noise`."""
-    contexts = []
-
-    def open_page(**look):
-        context = chromium.new_context(**({"color_scheme": "light"} | look))
-        contexts.append(context)
-        page = context.new_page()
-        page.noise = []
-        page.on("console", lambda message: page.noise.append(message.text))
-        page.on("pageerror", lambda error: page.noise.append(str(error)))
-        page.on("dialog", lambda dialog: (page.noise.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda asked: page.noise.append(asked.url))
-        page.goto(address + "/")
-        page.noise.remove(address + "/")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
+def show(tab, address):
+    """Open the page."""
+    return lambda **look: tab(address + "/", **look)
 
 
 @pytest.mark.wide
@@ -183,8 +151,7 @@ def test_it_is_silent_accessible_and_never_scrolls_sideways(show, look):
     if look == "paper":
         page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
-    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found.response["violations"]] == []
+    assert violations(page) == []
     if look != "paper":  # axe itself is put in, which the policy of the page remarks on
         assert page.noise == []
 
