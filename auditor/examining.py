@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
-from auditor import checks, stored
+from auditor import METRIC_SET, checks, stored
 from auditor.architecture.building import build
 from auditor.checks.base import Case
 from auditor.document import Document, analyzer, model, points
@@ -23,6 +23,7 @@ from auditor.records import (
     Trend,
     Verdict,
 )
+from auditor.rejudging import Spectra, accepted_before, known_before, own_words, plausible
 from auditor.wall.jobs import (
     Against,
     Desk,
@@ -53,6 +54,18 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """An earlier audit of the same weights, which does not stand as it is."""
+
+    document: Document
+    accepted: bool = False  # an earlier version with these weights, by a person
+
+
+def never(digest: str) -> Seen | None:
+    """Know of no weights that they were audited before."""
+
+
+@dataclass(frozen=True, slots=True)
 class Examiner:
     """How versions are examined: the same for every version of a run."""
 
@@ -71,11 +84,13 @@ class Examiner:
         chosen: Chosen | None,
         trend: Sequence[Trend] = (),
         opened: Callable[[Reading], None] = any_weights,
+        seen: Callable[[str], Seen | None] = never,
     ) -> Audit:
         """Read, measure, compare, judge.
 
         The same weights, baseline and policy, with the same waivers in force on the day,
-        give the same verdict.
+        give the same verdict. In weights that were `seen` before, by their digest, what only
+        newer metrics and checks see does not gate, nor what a person accepted.
 
         Raises
         ------
@@ -87,7 +102,8 @@ class Examiner:
         against = self._against(chosen) if chosen else None
         job = Job(files, version.uri, self.terms, against, ranged=self.ranged(files))
         found = self.execute(job, Desk(self.memory, self.progress, opened, build, at_leisure))
-        audit = self.judged(version, found, chosen, started_at, trend)
+        before = seen(found.reading.digest)
+        audit = self.judged(version, found, chosen, started_at, trend, before)
         return replace(audit, seconds=round(time.perf_counter() - start, 3))
 
     def judged(
@@ -97,17 +113,24 @@ class Examiner:
         chosen: Chosen | None,
         started_at: datetime,
         trend: Sequence[Trend] = (),
+        seen: Seen | None = None,
     ) -> Audit:
         """The audit of what was measured, without how long that took."""
-        case = Case(
-            found.layers, found.skipped, found.reading, found.comparison, history=tuple(trend)
-        )
-        before, series, day = self._before(chosen, found), version.id.series, started_at.date()
-        judgement = judge(case, self.policy, before, model=series, as_of=day)
+        spectra = Spectra(self.memory.recall, self.terms.settings, METRIC_SET)
+        layers = plausible(found.layers, self.policy, spectra)
+        case = Case(layers, found.skipped, found.reading, found.comparison, history=tuple(trend))
+        series, day = version.id.series, started_at.date()
+        before = self._before(chosen, found)
+        known = None
+        if seen and seen.document["verdict"] != Verdict.INCOMPLETE:
+            known = known_before(seen.document)
+        if seen and seen.accepted:
+            before = accepted_before(case, stored.findings(seen.document))
+        judgement = judge(case, self.policy, before, model=series, as_of=day, known=known)
         return Audit(
             version=version,
             reading=found.reading,
-            layers=found.layers,
+            layers=layers,
             skipped=found.skipped,
             comparison=found.comparison,
             findings=judgement.findings,
@@ -162,34 +185,46 @@ class Examiner:
         return Before(findings=known, anew=anew, accepted=chosen.accepted)
 
 
+def is_measured(earlier: Document, examiner: Examiner) -> bool:
+    """Whether an earlier audit of a version's weights has the numbers they would have now.
+
+    INCOMPLETE has not: what could not be read then may be readable now.
+    """
+    now = analyzer(examiner.terms.settings)
+    alike = all(earlier["analyzer"][key] == now[key] for key in now.keys() - {"version"})
+    return alike and earlier["verdict"] != Verdict.INCOMPLETE
+
+
 def can_stand(earlier: Document, version: ModelVersion, examiner: Examiner) -> bool:
     """Whether an earlier audit of a version's weights can be repeated as it is.
 
-    It can if nothing it rests on has changed: policy, waivers in force today, metric set,
-    settings. INCOMPLETE is never repeated: what could not be read then may be readable now.
+    It can if nothing it rests on has changed: policy, waivers in force today, checks, metric
+    set, settings.
     """
     policy_hash = examiner.policy.hash(version.id.series, examiner.clock().date())
-    return bool(
-        earlier["verdict"] != Verdict.INCOMPLETE
-        and earlier["policy"]["hash"] == policy_hash
-        and earlier["analyzer"] == {**analyzer(examiner.terms.settings), "checks": checks.VERSION}
-    )
+    is_judged = earlier["policy"]["hash"] == policy_hash  # the checks' version is part of it
+    return is_judged and is_measured(earlier, examiner)
 
 
 def repeated(
     earlier: Document, version: ModelVersion, trend: Sequence[Trend], at: datetime
 ) -> Document:
-    """The audit of a version whose weights were audited before: the same verdict, and says so."""
+    """The audit of a version whose weights were audited before: the same verdict, and says so.
+
+    Whatever else the version has beside its weights, such as another ``config.json``.
+    """
     text = f"{earlier['id']}|{version.identity}"
     name = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     number = earlier["model"]["version"]
-    reason = SAME_WEIGHTS.sub("", earlier["reason"])
+    reason = SAME_WEIGHTS.sub("", own_words(earlier["reason"]))
     return {
         **earlier,
         "id": name,
         "model": model(version),
         "source": dict(version.facts),
         "reason": f"same weights as version {number}: {reason}",
+        "decision": None,
         "trend": points(trend),
+        "rejudged": None,
         "timing": {"started_at": at.isoformat(), "seconds": 0.0},
     }

@@ -14,6 +14,7 @@ from auditor.ledger.lookup import Stand, Wanted
 from auditor.ledger.models import State
 from auditor.ledger.notices import Notice, Outgoing
 from auditor.ledger.noting import Told
+from auditor.ledger.rejudging import Judged
 from auditor.ledger.retention import Forgotten
 from auditor.ledger.telling import Audited, Before, Stuck
 from auditor.ledger.watching import SourceState
@@ -27,6 +28,7 @@ __all__ = [
     "Delivery",
     "Forgotten",
     "Hint",
+    "Judged",
     "Ledger",
     "Notice",
     "Outgoing",

@@ -55,6 +55,25 @@ def save(  # noqa: PLR0913 - all that is known of an audit
     return True
 
 
+def save_again(
+    session: Session, number: int, document: Document, *, sinks: Sequence[str], at: datetime
+) -> bool:
+    """Write an audit that was judged again; False where another one came in between.
+
+    The work on the version stays as it is: nothing was looked at.
+    """
+    row = session.get(VersionRow, number)
+    version = None if row is None else row.record
+    newest = None if version is None else latest(session, version)
+    if row is None or version is None or newest is None:
+        return False
+    if newest["id"] != document["rejudged"]["id"]:
+        return False
+    said = deciding.decision(session, version, at.date())
+    _write(session, row, deciding.shown(document, said), sinks, at)
+    return True
+
+
 def decide(session: Session, version: ModelVersion, said: Decision, sinks: Sequence[str]) -> None:
     """Add a decision, and show it with the version's newest audit."""
     deciding.decide(session, version, said)
@@ -116,6 +135,7 @@ def _write(
     session: Session, row: VersionRow, document: Document, sinks: Sequence[str], at: datetime
 ) -> None:
     row.concluded_at = row.concluded_at or at
+    row.judged_as = None  # what the document says
     known = _first_seen(session, row)
     _supersede(session, row)
     audit = _audit(row, document, at)

@@ -4,6 +4,7 @@ from auditor.ledger.doors.auditing import Auditing
 from auditor.ledger.doors.keeping import Keeping
 from auditor.ledger.doors.lookup import Lookup
 from auditor.ledger.doors.overview import Overlooking
+from auditor.ledger.doors.rejudging import Rejudging
 from auditor.ledger.doors.sending import Sending
 from auditor.ledger.doors.serving import Serving
 from auditor.ledger.doors.telling import Telling
@@ -12,7 +13,18 @@ from auditor.ledger.doors.working import Working
 from auditor.ledger.opening import open_engine
 
 
-class Ledger(Watching, Working, Auditing, Sending, Lookup, Overlooking, Telling, Keeping, Serving):
+class Ledger(
+    Watching,
+    Working,
+    Auditing,
+    Rejudging,
+    Sending,
+    Lookup,
+    Overlooking,
+    Telling,
+    Keeping,
+    Serving,
+):
     """What was seen, measured, concluded, decided and delivered.
 
     Each method is one transaction: it happened wholly or not at all. Threads and processes

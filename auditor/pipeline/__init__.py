@@ -12,6 +12,7 @@ from auditor.pipeline.bell import Bell
 from auditor.pipeline.crew import Crew, drain
 from auditor.pipeline.delivering import Courier, deliver
 from auditor.pipeline.parts import App, Outcome
+from auditor.pipeline.rejudging import rejudge
 from auditor.pipeline.sweeping import follow, look, sweep
 from auditor.pipeline.visiting import visit
 
@@ -25,13 +26,14 @@ __all__ = [
     "follow",
     "look",
     "once",
+    "rejudge",
     "sweep",
     "visit",
 ]
 
 
 def once(app: App, lead: Lead | None = None) -> Outcome:
-    """Look at every source, audit what is waiting, deliver what is due.
+    """Look at every source, judge again what a change touches, audit what waits, deliver.
 
     Two looks at one source at a time would take what the other has found for gone: where
     somebody else has the `lead`, that one is asked to look. With the lead, or where nobody can
@@ -50,6 +52,7 @@ def once(app: App, lead: Lead | None = None) -> Outcome:
         else:
             app.ledger.hand_over(app.clock())
             sweep(app, outcome)
+            rejudge(app, outcome)
         deliver(app, outcome)
         with closing(drain(app)) as audited:
             for found in audited:

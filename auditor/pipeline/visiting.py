@@ -19,11 +19,13 @@ from auditor.errors import (
     StoppedError,
     UnreachableError,
 )
-from auditor.examining import can_stand, repeated
+from auditor.examining import can_stand, is_measured, repeated
 from auditor.ledger import Claim
 from auditor.pipeline.heartbeat import LEASE, beating
 from auditor.pipeline.parts import App, Outcome
+from auditor.pipeline.rejudging import known_of, seen_before
 from auditor.records import ModelVersion, Reading, SourceFile
+from auditor.rejudging import rejudged
 from auditor.weights.choosing import stated_digest
 
 log = logging.getLogger(__name__)
@@ -87,13 +89,14 @@ def examine(version: ModelVersion, app: App) -> Document:
     """Read, measure, compare and judge a version, or repeat the audit of the same weights.
 
     Where its source states what its weights are, the same ones are not even opened again.
+    Where another policy or newer checks judge than then, they judge what was measured then.
     """
     files = app.sources[version.id.source].files(version)
-    examiner, trend = app.examiner, app.ledger.trend(version, TREND)
+    examiner, trend, day = app.examiner, app.ledger.trend(version, TREND), app.clock().date()
 
     def standing(digest: str) -> Document | None:
         earlier = app.ledger.same_weights(version, digest)
-        return earlier if earlier and can_stand(earlier, version, examiner) else None
+        return earlier if earlier and is_measured(earlier, examiner) else None
 
     def must_be_new(reading: Reading) -> None:
         if (earlier := standing(reading.digest)) is not None:
@@ -104,10 +107,21 @@ def examine(version: ModelVersion, app: App) -> Document:
         earlier = standing(stated)
         if earlier is None:
             chosen = choose(version, _choice(version, app), stated)
-            return document(examiner.examine(version, files, chosen, trend, must_be_new))
+            seen = partial(seen_before, app.ledger, version, day)
+            found = examiner.examine(version, files, chosen, trend, must_be_new, seen)
+            return document(found)
     except _KnownError as known:
         earlier = known.audit
-    return repeated(earlier, version, trend, app.clock())
+    return repeated(_today(earlier, version, app), version, trend, app.clock())
+
+
+def _today(earlier: Document, version: ModelVersion, app: App) -> Document:
+    """An earlier audit of the same weights, as they are judged today."""
+    examiner, at = app.examiner, app.clock()
+    known = known_of(app.ledger, version, earlier, at.date())
+    if can_stand(earlier, version, examiner) and not known.accepted:
+        return earlier
+    return rejudged(earlier, examiner.policy, known, at=at, recall=examiner.memory.recall)
 
 
 def _choice(version: ModelVersion, app: App) -> Choice:

@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 
 from auditor.app import assemble, reclaim
 from auditor.config import Config
 from auditor.ledger.lead import lead
-from auditor.pipeline import App, Crew
+from auditor.pipeline import App, Crew, rejudge
 from auditor.service.allocator import few_arenas, give_back
 from auditor.service.leading import Leading
 from auditor.service.schedule import Chore, Chores
@@ -25,6 +26,7 @@ RECLAIM = 30.0  # seconds; what another machine's process held is free when its 
 TELL = 30.0
 TIDY = 600.0
 FORGET = 86_400.0
+REJUDGE = 3600.0  # a waiver ends with a day: that is noticed within the hour
 
 
 def serve(
@@ -72,6 +74,7 @@ def serve(
         )
         shared = (
             Chore("tell", TELL, lambda: tell(app.ledger, targets, app.rhythms, app.clock())),
+            Chore("rejudge", REJUDGE, partial(_rejudge, app, crew)),
             *_forgetting(config, app),
         )
         address = stack.enter_context(_answering(config, app, crew)) if web else ""
@@ -80,6 +83,12 @@ def serve(
         stack.enter_context(Leading(app, leader, crew.bell, shared))
         ready(address)
         stop.wait()
+
+
+def _rejudge(app: App, crew: Crew) -> None:
+    """What comes of it goes out at once."""
+    if rejudge(app):
+        crew.bell.ring()
 
 
 def _forgetting(config: Config, app: App) -> Iterator[Chore]:
@@ -100,6 +109,7 @@ def _answering(config: Config, app: App, crew: Crew) -> Iterator[str]:
         clock=app.clock,
         nudge=crew.bell.ring,
         begun=app.clock(),
+        sinks=tuple(app.sinks),
     )
     with listening(create(house), config.server) as address:
         yield address

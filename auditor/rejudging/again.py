@@ -1,0 +1,178 @@
+"""An audit concluded anew from what it measured: another policy, other waivers or checks."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any
+
+from auditor import checks, stored
+from auditor.checks.base import Case
+from auditor.document import Document, document
+from auditor.policy import Before, Judgement, Policy, judge
+from auditor.records import Finding, Origin, Verdict
+from auditor.rejudging.missing import Recall, Spectra, completed
+
+JUDGED_AGAIN = re.compile(r"^judged again, as .*?: ")
+GREEN = (Verdict.PASS, Verdict.REVIEW)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a ledger knows of a version that is judged again, and of its baseline."""
+
+    baseline: Document | None = None  # the newest audit of its baseline
+    baseline_accepted: bool = False  # by a person, whose word holds
+    accepted: bool = False  # an earlier version with these very weights was
+
+
+def rejudged(
+    earlier: Document, policy: Policy, known: Known, *, at: datetime, recall: Recall
+) -> Document:
+    """The audit that the same measurements amount to now; no weights are read.
+
+    Columns that the policy asks for and the audit lacks are computed from kept spectra, where
+    they are still there. What only newer checks see does not gate, for the weights have not
+    changed; and what was not read stays not read: INCOMPLETE never turns green.
+
+    Parameters
+    ----------
+    earlier
+        The audit, with all keys that documents have today.
+    policy
+        To judge by.
+    known
+        What was concluded about its baseline, and said by people.
+    at
+        Now; a waiver holds until the end of its last day.
+    recall
+        What was kept under a measurement key.
+
+    Returns
+    -------
+    Document
+        With a name of its own, `rejudged` says what it follows; `earlier` itself where it
+        says that nothing could be read.
+    """
+    audit, day = stored.audit(earlier), at.date()
+    series, analyzer = audit.version.id.series, earlier["analyzer"]
+    if not audit.reading.files:
+        return earlier
+    spectra = Spectra(recall, audit.settings, analyzer["metric_set"])
+    layers = completed(audit.layers, policy, series, spectra)
+    case = replace(stored.case(earlier), layers=layers)
+    judged = _judged(case, policy, _before(case, policy, known, audit.findings), earlier, day)
+    if earlier["verdict"] == Verdict.INCOMPLETE and judged.verdict in GREEN:
+        return earlier
+    policy_hash = policy.hash(series, day)
+    now = replace(
+        audit,
+        layers=layers,
+        findings=judged.findings,
+        gate=judged.gate,
+        verdict=judged.verdict,
+        policy=policy.name,
+        policy_hash=policy_hash,
+        started_at=at,
+        seconds=0.0,
+    )
+    why = _why(earlier, judged, policy)
+    return {
+        **document(now),
+        "id": _name(earlier["id"], policy_hash, at.isoformat()),
+        "reason": f"judged again, as {why}: {judged.reason}",
+        "analyzer": {**analyzer, "checks": checks.VERSION},
+        "rejudged": {"id": earlier["id"], "verdict": earlier["verdict"], "why": why},
+    }
+
+
+def has_changed(earlier: Document, now: Document) -> bool:
+    """Whether people have to be told: the verdict, a finding, or what fails is another one.
+
+    A finding is another one where its level, origin or waiver is. What the version has not,
+    and rows of the gate that passed and pass, are not looked at: a release with a further
+    check changes no verdict.
+    """
+    return _conclusions(earlier) != _conclusions(now)
+
+
+def differences(earlier: Document, now: Document) -> tuple[list[str], list[str]]:
+    """What fails now and did not, and what failed and does not: checks and limits, in order."""
+    then, today = (_failing(one) for one in (earlier, now))
+    return [row for row in today if row not in then], [row for row in then if row not in today]
+
+
+def own_words(reason: str) -> str:
+    """A reason without how it came to be told again."""
+    return JUDGED_AGAIN.sub("", reason)
+
+
+def _conclusions(found: Document) -> tuple[Any, ...]:
+    keys = ("check", "layer", "level", "origin", "waiver")
+    here = (one for one in found["findings"] if one["origin"] != Origin.FIXED)
+    findings = sorted(repr([one[key] for key in keys]) for one in here)
+    failing = sorted((row["condition"], row["level"]) for row in found["gate"] if not row["passed"])
+    return found["verdict"], findings, failing
+
+
+def _failing(found: Document) -> list[str]:
+    return [row["check"] or row["condition"] for row in found["gate"] if not row["passed"]]
+
+
+def _before(case: Case, policy: Policy, known: Known, own: Sequence[Finding]) -> Before | None:
+    """What was concluded about the baseline, or about the same weights where those count."""
+    if known.accepted:
+        return accepted_before(case, own)
+    if case.comparison is None:
+        return None
+    anew = checks.examine(Case([one.before for one in case.comparison.layers]), policy.checks)
+    found = stored.findings(known.baseline) if known.baseline else anew
+    return Before(found, anew, accepted=known.baseline_accepted)
+
+
+def accepted_before(case: Case, own: Iterable[Finding]) -> Before:
+    """What a person accepted of the same weights, by the names its baseline has."""
+    pairs = case.comparison.renamed if case.comparison else ()
+    names = {after: before for before, after in pairs}
+    named = (replace(one, layer=names.get(one.layer or "", one.layer)) for one in own)
+    return Before([one for one in named if one.origin != Origin.FIXED], accepted=True)
+
+
+def known_before(earlier: Document) -> list[Finding]:
+    """What an older analyzer found in the same weights, and let count."""
+    settled = {Origin.FIXED, Origin.ANALYZER}
+    return [one for one in stored.findings(earlier) if one.origin not in settled]
+
+
+def _judged(
+    case: Case, policy: Policy, before: Before | None, earlier: Document, day: date
+) -> Judgement:
+    """Judged; what only checks newer than its measurement see stays what it was."""
+    series = stored.version(earlier["model"]).id.series
+    if earlier["analyzer"]["checks"] != checks.VERSION:
+        known = known_before(earlier)
+        return judge(case, policy, before, model=series, as_of=day, known=known)
+    found = judge(case, policy, before, model=series, as_of=day)
+    late = {one.key for one in stored.findings(earlier) if one.origin == Origin.ANALYZER}
+    if not late:
+        return found
+    rest = [one for one in found.findings if one.key not in late]
+    return judge(case, policy, before, model=series, as_of=day, known=rest)
+
+
+def _why(earlier: Document, judged: Judgement, policy: Policy) -> str:
+    """Why it was judged again, to be read after "as"."""
+    counted = {one.key for one in judged.findings if one.origin != Origin.WAIVED}
+    waived = (one for one in stored.findings(earlier) if one.origin == Origin.WAIVED)
+    if any(one.key in counted for one in waived):
+        return "a waiver has ended"
+    if earlier["analyzer"]["checks"] != checks.VERSION:
+        return "the checks are newer"
+    if earlier["policy"]["name"] != policy.name:
+        return "another policy holds"
+    return "the policy has changed"
+
+
+def _name(*parts: str) -> str:
+    return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
