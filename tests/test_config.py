@@ -179,7 +179,7 @@ def test_a_value_from_the_environment_is_never_repeated(write):
         ("limits:\n  memry: 1", "4: limits.memry: no such setting here; did you mean memory?"),
         (
             "pond: {}",
-            "3: pond: no such setting here (there are: analysis, baseline, data, keep, ledger,",
+            "3: pond: no such setting here (there are: analysis, baseline, data, floor, keep,",
         ),
         ("limits:\n  memory: 8XB", "4: limits.memory: found '8XB': expected a size such as 8GiB"),
         ("limits:\n  memory: 0", "4: limits.memory: found 0: expected a size"),
