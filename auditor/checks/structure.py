@@ -262,7 +262,7 @@ class DtypeChanged:
             rule="layers stored in another type",
             limit=0.0,
             value=float(len(changed)),
-            evidence={"changes": dict(counted), "layers": list(changed)[:KEPT]},
+            evidence={"changes": said[:KEPT], "layers": list(changed)[:KEPT]},
         )
 
 
