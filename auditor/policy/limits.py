@@ -6,7 +6,7 @@ from statistics import fmean, median
 
 import numpy as np
 
-from auditor.checks.base import Case
+from auditor.checks.base import BEFORE, Case
 from auditor.policy.rules import AnyRule, Bound, MetricRule, Of, deciding, kinds_of
 from auditor.records import Finding, LayerRecord, Level, Severity
 
@@ -22,7 +22,6 @@ WORDS = {
     Bound.MAX_INCREASE: "up by more than",
     Bound.MAX_DECREASE: "down by more than",
 }
-BEFORE = "before"  # evidence: what the value was in the version it is held against
 
 
 def findings(case: Case, rules: Sequence[AnyRule]) -> Iterator[Finding]:
@@ -48,7 +47,7 @@ def measured(case: Case, rule: MetricRule) -> tuple[float, float | None]:
     before = _reference(case, rule)
     if not rule.is_relative:
         return now, None if math.isnan(before) else before
-    matched = [one for one in _layers(case, rule) if case.comparison and _before(case, one)]
+    matched = [one for one in _layers(case, rule) if case.change(one)]
     change = _summary(matched, case, rule) - before
     return (-change if rule.bound == Bound.MAX_DECREASE else change), None
 
@@ -73,7 +72,7 @@ def _of_layers(case: Case, rule: MetricRule, rules: Sequence[AnyRule]) -> Iterat
 def _of_all(case: Case, rule: MetricRule) -> Iterator[Finding]:
     layers = _layers(case, rule)
     if rule.is_relative:
-        layers = [layer for layer in layers if _before(case, layer)]
+        layers = [layer for layer in layers if case.change(layer)]
     value = _summary(layers, case, rule)
     before = _reference(case, rule) if rule.is_relative else math.nan
     moved = value - before if rule.is_relative else value
@@ -118,42 +117,26 @@ def _value(case: Case, layer: LayerRecord, metric: str) -> float:
     """A column of the layer, or of its comparison; nan where it has none."""
     if metric in layer.metrics:
         return layer.metrics[metric]
-    change = case.comparison.change(layer.name) if case.comparison else None
+    change = case.change(layer)
     return change.distances.get(metric, math.nan) if change else math.nan
 
 
 def _has(case: Case, layer: LayerRecord, metric: str) -> bool:
-    change = case.comparison.change(layer.name) if case.comparison else None
+    change = case.change(layer)
     return metric in layer.metrics or (change is not None and metric in change.distances)
 
 
-def _before(case: Case, layer: LayerRecord) -> LayerRecord | None:
-    change = case.comparison.change(layer.name) if case.comparison else None
-    return change.before if change else None
-
-
 def _stood(case: Case, rule: MetricRule, layer: LayerRecord) -> float:
-    """What a layer's value is held against.
-
-    Where the baseline's own finding stands, against what it was held against: a rise that
-    nobody accepted is not undone by happening only once.
-    """
-    for known in case.stood:
-        if known.check == rule.check and known.layer == layer.name and BEFORE in known.evidence:
-            return _number(known.evidence[BEFORE])
-    before = _before(case, layer)
-    return before.metrics.get(rule.metric, math.nan) if before else math.nan
+    """What a layer's value is held against, as `Case.standing` says."""
+    change = case.change(layer)
+    before = change.before.metrics.get(rule.metric, math.nan) if change else math.nan
+    return case.held_against(layer, rule.check, else_=before)
 
 
 def _reference(case: Case, rule: MetricRule) -> float:
     """What a summary is held against; that of the layers both versions have."""
-    for known in case.stood:
-        if known.check == rule.check and BEFORE in known.evidence:
-            return _number(known.evidence[BEFORE])
-    found = (_before(case, layer) for layer in _layers(case, rule))
-    values = [one.metrics.get(rule.metric, math.nan) for one in found if one]
-    return _over(values, rule.of) if rule.of != Of.LAYER else math.nan
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+    if rule.of == Of.LAYER:
+        return math.nan
+    found = (case.change(layer) for layer in _layers(case, rule))
+    values = [one.before.metrics.get(rule.metric, math.nan) for one in found if one]
+    return case.held_against(None, rule.check, else_=_over(values, rule.of))
