@@ -1,11 +1,16 @@
 """Waivers: in files of their own, for limits on metrics, and how they stand."""
 
+import re
 from datetime import date, timedelta
 
 import pytest
 
 from auditor.policies.standing import SOON, State, remark, standing, waived
+from auditor.policy import Bound, MetricRule, Of, Policy
+from auditor.records import Level
+from auditor.render.findings import waiver as waiver_of
 from tests.policies.conftest import TODAY
+from tests.render import factory
 
 ONE = '  - {check: %s, model: "%s", reason: known, owner: a.ruiz, expires: %s}\n'
 
@@ -98,6 +103,22 @@ def test_what_no_limit_is_called_cannot_be_waived(refused, written):
 def test_a_limit_on_a_metric_that_there_is_not_cannot_be_waived(refused):
     (line,) = refused(of(waiver("alhpa:median:max")))
     assert "no such metric here; did you mean alpha?" in line
+
+
+PATTERNS = ["*", "fc*", "a: b", "x #y", "${HOME}*", "[!a]*", "'\"\\\\", "\u202e*"]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_what_the_report_offers_for_a_limit_waives_that_limit(loaded, pattern):
+    limit = MetricRule(
+        metric="alpha", of=Of.MEAN, bound=Bound.MAX, limit=0.0, level=Level.WARN, layer=pattern
+    )
+    made = Policy("ours", rules=(limit,))
+    document = factory.reviewed(made)
+    offered = waiver_of(document, {"check": limit.check, "layer": None})
+    text = offered.replace('""', '"x"')
+    (found,) = loaded(re.sub("expires: .*", "expires: 2026-05-01", text)).waivers
+    assert found.check == limit.check
 
 
 # --- how they stand -----------------------------------------------------------------------
