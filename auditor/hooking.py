@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditor.config import Config
+from auditor.document import Document
 from auditor.errors import AuditorError
 from auditor.exits import FailOn, exit_code
 from auditor.records import Role
@@ -13,6 +14,7 @@ from auditor.wall.jobs import Progress
 from auditor.weights import role_of
 
 NOTHING_LOOKED_AT = 2
+MOST_NAMES = 5
 GRAVITY = (0, 4, NOTHING_LOOKED_AT, 3, 1)  # exit codes, the worst last
 
 
@@ -53,8 +55,15 @@ def look(
         except AuditorError as error:
             yield Looked(file, "", str(error), NOTHING_LOOKED_AT)
             continue
-        verdict, reason = found["verdict"], found["reason"]
-        yield Looked(file, verdict, reason, exit_code(verdict, fail_on))
+        verdict = found["verdict"]
+        yield Looked(file, verdict, _said(found), exit_code(verdict, fail_on))
+
+
+def _said(document: Document) -> str:
+    """Why it has its verdict, and which code it asks for when it is loaded."""
+    asked = [found["name"] for found in document["weights"]["globals"] if found["dangerous"]]
+    reason: str = document["reason"]
+    return f"{reason}; it asks to import {', '.join(asked[:MOST_NAMES])}" if asked else reason
 
 
 def worst(codes: Iterable[int]) -> int:

@@ -37,7 +37,7 @@ from auditor.weights.tensors import Tensor, decode, digest
 from auditor.weights.tflite import TFLITE
 from auditor.weights.torch_legacy import TORCH_LEGACY
 from auditor.weights.torch_zip import TORCH_ZIP
-from auditor.weights.unsupported import UNSUPPORTED
+from auditor.weights.unsupported import POINTER, UNSUPPORTED
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +155,8 @@ def _part(file: SourceFile, opener: Opener) -> Part:
 def _rank(blob: Blob) -> int:
     """Position of the first format that recognises the file; the last one takes all."""
     head = blob.head()
+    if head.startswith(POINTER):  # whatever its name says
+        return len(READERS) - 1
     return next(rank for rank, form in enumerate(READERS) if form.matches(blob, head))
 
 

@@ -96,9 +96,10 @@ def test_bytes_of_no_format_are_an_unknown_format(data):
     assert not failure.dangerous
 
 
-def test_a_pointer_is_told_from_the_file_it_points_to():
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.safetensors", "model.gguf"])
+def test_a_pointer_is_told_from_the_file_it_points_to(name):
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
-    (failure,) = look(in_memory("pytorch_model.bin", pointer)).reading.failures
+    (failure,) = look(in_memory(name, pointer)).reading.failures
     assert "git lfs pull" in failure.reason
 
 
