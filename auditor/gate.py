@@ -7,6 +7,7 @@ service's address and a token, so that it runs in anybody's CI.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import requests
@@ -20,6 +21,23 @@ ANSWER = 90.0  # seconds for one answer: the service may ask a slow registry mea
 CONNECT = 5.0
 FIRST, GROWTH, LONGEST = 0.5, 1.5, 15.0  # seconds between questions: a tiny model takes about one
 PASSING = frozenset({429, 500, 502, 503, 504})  # asked again while there is time
+
+
+class Said(BaseModel):
+    """What a person said of a version."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    accept: bool
+    by: str
+    reason: str
+    until: date | None = None
+
+    @property
+    def sentence(self) -> str:
+        """``accepted until 2026-12-31 by a.ruiz: for the pilot``."""
+        until = f" until {self.until}" if self.until else ""
+        return f"{'accepted' if self.accept else 'rejected'}{until} by {self.by}: {self.reason}"
 
 
 class Standing(BaseModel):
@@ -37,6 +55,7 @@ class Standing(BaseModel):
     verdict: str | None = None
     reason: str | None = None
     report: str | None = None
+    decision: Said | None = None
     given: Mapping[str, Any] = {}
 
 

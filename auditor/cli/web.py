@@ -129,6 +129,8 @@ def gate(
     else:
         name = f"{found.model} {found.version}"
         out(printable(f"{verdict} {name}: {found.reason}", 1000))
+        if found.decision:
+            out(printable(f"  {found.decision.sentence}", 1000))
         out(f"  {printable(service.place + (found.report or ''), 1000)}")
     raise typer.Exit(exit_code(verdict, fail_on))
 
@@ -137,7 +139,10 @@ def add_token(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who it is for.", show_default=False)],
     *,
     role: Annotated[
-        str, typer.Option(help="read, enqueue (may also ask for audits) or admin (everything).")
+        str,
+        typer.Option(
+            help="read, enqueue (also asks for audits), decide (also accepts) or admin (all)."
+        ),
     ],
     file: TokensFile = None,
     config: ConfigFile = None,

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from auditor import stored
 from auditor.ledger.models import (
     OPEN,
     AuditRow,
@@ -219,6 +220,7 @@ def _audits(session: Session, which: ColumnElement[bool]) -> Sequence[Any]:
             AuditRow.document_id,
             AuditRow.verdict,
             AuditRow.document["reason"].label("reason"),
+            AuditRow.document["decision"].label("decision"),
             AuditRow.findings_new,
             AuditRow.saved_at,
         )
@@ -237,6 +239,7 @@ def _concluded(row: Any) -> Concluded:  # noqa: ANN401 - as `_audits` has it
         reason=row.reason,
         findings_new=row.findings_new,
         saved_at=row.saved_at,
+        decision=stored.decision({"decision": row.decision}),
     )
 
 

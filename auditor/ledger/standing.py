@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from auditor.records import Priority, VersionId
+from auditor.records import Decision, Priority, VersionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Concluded:
     reason: str
     findings_new: int
     saved_at: datetime
+    decision: Decision | None = None  # that held when it was saved
 
 
 class Tally(NamedTuple):

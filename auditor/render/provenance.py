@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auditor.document import Document
+from auditor.render.deciding import told
 from auditor.render.text import duration, moment, size
 
 
@@ -20,6 +21,7 @@ def provenance(document: Document) -> Iterator[tuple[str, str]]:
     if unverified := [file["name"] for file in weights["files"] if not file["verified"]]:
         yield "Not verified", f"against the file's digest, read in parts: {', '.join(unverified)}"
     yield from _baseline(document["comparison"])
+    yield "Decision", told(document)
     policy = document["policy"]
     yield "Policy", f"{policy['name']}, hash {policy['hash']}"
     yield "Analyzer", f"{analyzer['version']}, metric set {analyzer['metric_set']}"

@@ -8,6 +8,7 @@ from typing import Any
 from auditor.document import Document
 from auditor.records import PARTS
 from auditor.render import listings
+from auditor.render.deciding import decision
 from auditor.render.findings import FindingView, Group, groups
 from auditor.render.gating import GateRow, gate
 from auditor.render.layers import Table, phases, table
@@ -38,6 +39,7 @@ class Page:
     version: str
     baseline: str  # "" without one
     reason: str
+    decision: str  # of a person; "" where nobody decided
     worst: FindingView | None
     repeated: bool  # the reason already says what the worst finding says
     more: str  # how many findings there are beside the worst
@@ -70,6 +72,7 @@ def page(document: Document) -> Page:
         version=version,
         baseline=baseline,
         reason=sentence(document["reason"]),
+        decision=decision(document),
         worst=worst,
         repeated=worst is not None and document["reason"].startswith(worst.message),
         more=_more(document, worst),

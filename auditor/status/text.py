@@ -118,6 +118,15 @@ def tried(one: Troubled, at: datetime) -> str:
     return f"{state}{attempts}{again}"
 
 
+def decided(audit: Concluded, at: datetime) -> str:
+    """What a person said of a version, where that holds now; empty where nothing does."""
+    said = audit.decision
+    if said is None or not said.holds(at.date()):
+        return ""
+    until = f" until {said.until}" if said.until else ""
+    return f"{'accepted' if said.accept else 'rejected'}{until} by {said.by}: {said.reason}"
+
+
 def _since(moment: datetime, at: datetime) -> str:
     return span((at - moment).total_seconds())
 
@@ -152,4 +161,5 @@ def _concluded(title: str, audits: Sequence[Concluded], at: datetime) -> Iterato
     for audit in audits[:FEW]:
         name = f"{audit.version.model} {audit.version.version}"
         glyph, when = GLYPHS[audit.verdict], ago(audit.saved_at, at)
-        yield f"{title}: {glyph} {audit.verdict} {name}, {when}: {audit.reason}"
+        told = "; ".join(text for text in (audit.reason, decided(audit, at)) if text)
+        yield f"{title}: {glyph} {audit.verdict} {name}, {when}: {told}"

@@ -1,7 +1,8 @@
 """What the API answers, as pydantic models: `/openapi.json` is made from them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -36,6 +37,17 @@ class Refusal(Answer):
     error: Text = Field(description="One sentence: what was found, what was expected, what to do.")
 
 
+class Decided(Answer):
+    """What a person said of a version, where it holds today."""
+
+    accept: bool = Field(description="false: rejected.")
+    by: Text
+    reason: Text
+    at: datetime
+    until: date | None = Field(description="The last day it holds, in UTC; null: for good.")
+    via: str = Field(description="How it was said: command, api or MLflow tag.")
+
+
 class Version(Answer):
     """A version and where it stands."""
 
@@ -60,6 +72,7 @@ class Version(Answer):
     audit: str | None = Field(description="Id of that audit: /api/v1/audits/{audit}.")
     audited_at: datetime | None
     report: str | None = Field(description="Path of its page on this server.")
+    decision: Decided | None = Field(description="Of a person on the audited version.")
 
 
 class Versions(Answer):
@@ -90,10 +103,11 @@ def report_path(audit_id: str) -> str:
     return f"/reports/{audit_id}"
 
 
-def version(stand: Stand) -> Version:
-    """A version the ledger knows."""
+def version(stand: Stand, today: date) -> Version:
+    """A version the ledger knows, with the decision on it that holds today."""
     found: dict[str, Any] = {}
     if (newest := stand.verdict) is not None:
+        said = newest.decision
         found = {
             "verdict": newest.verdict,
             "exit_code": exit_code(newest.verdict),
@@ -101,6 +115,7 @@ def version(stand: Stand) -> Version:
             "audit": newest.audit_id,
             "audited_at": newest.saved_at,
             "report": report_path(newest.audit_id),
+            "decision": asdict(said) if said is not None and said.holds(today) else None,
         }
     return _version(
         stand.version,
@@ -121,10 +136,10 @@ def unknown(of: ModelVersion) -> Version:
     return _version(of, state=UNKNOWN, settled=True, attempts=0)
 
 
-def page(stands: Sequence[Stand], limit: int) -> Versions:
+def page(stands: Sequence[Stand], limit: int, today: date) -> Versions:
     """A page of at most `limit`; fewer are the last one."""
     more = stands[-1].number if len(stands) == limit else None
-    return Versions(versions=tuple(map(version, stands)), next=more)
+    return Versions(versions=tuple(version(one, today) for one in stands), next=more)
 
 
 def source(state: SourceState) -> SourceAnswer:

@@ -68,7 +68,7 @@ def router(house: House) -> APIRouter:
         """Where a version stands, by its REF or, cheaper, by its number."""
         if (ref is None) == (number is None):
             raise HTTPException(422, "give one of ref and number")
-        return _by_ref(house, ref) if ref is not None else _by_number(house, number or 0)
+        return by_ref(house, ref) if ref is not None else _by_number(house, number or 0)
 
     @routes.post(
         "/api/v1/audits",
@@ -82,9 +82,9 @@ def router(house: House) -> APIRouter:
         before = house.ledger.stand(version)
         if before and before.verdict and before.state not in OPEN and not wish.again:
             response.status_code = 200
-            return answers.version(before)
+            return answers.version(before, house.clock().date())
         enqueue(house, version)
-        return _by_ref(house, wish.ref)
+        return by_ref(house, wish.ref)
 
     return routes
 
@@ -96,14 +96,15 @@ def _audit(house: House, audit_id: str) -> Document:
     return found
 
 
-def _by_ref(house: House, ref: str) -> answers.Version:
+def by_ref(house: House, ref: str) -> answers.Version:
+    """Where the version that a reference names stands."""
     version = named(house, ref)
     found = house.ledger.stand(version)
-    return answers.version(found) if found else answers.unknown(version)
+    return answers.version(found, house.clock().date()) if found else answers.unknown(version)
 
 
 def _by_number(house: House, number: int) -> answers.Version:
     found = house.ledger.numbered(number)
     if found is None:
         raise HTTPException(404, "there is no version with this number")
-    return answers.version(found)
+    return answers.version(found, house.clock().date())

@@ -13,7 +13,17 @@ from starlette.responses import Response
 
 from auditor import __version__
 from auditor.errors import AuditorError, LedgerError, SourceError, UsageError
-from auditor.web import audits, front, health, hooks, metrics, standing, steering, versions
+from auditor.web import (
+    audits,
+    deciding,
+    front,
+    health,
+    hooks,
+    metrics,
+    standing,
+    steering,
+    versions,
+)
 from auditor.web.answers import Refusal
 from auditor.web.door import PATIENCE, Door, Rules
 from auditor.web.house import House
@@ -23,6 +33,7 @@ log = logging.getLogger(__name__)
 
 ROUTERS: tuple[Callable[[House], APIRouter], ...] = (
     audits.router,
+    deciding.router,
     front.router,
     health.router,
     hooks.router,

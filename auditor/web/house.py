@@ -1,6 +1,6 @@
 """What a route may use."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,3 +21,4 @@ class House:
     clock: Callable[[], datetime]
     nudge: Callable[[], object]  # there is something to do: do not wait for the next tick
     begun: datetime | None = None  # since when the service runs
+    sinks: Sequence[str] = ()  # names of where audits go

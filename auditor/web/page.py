@@ -8,7 +8,7 @@ from auditor.amounts import as_time
 from auditor.ledger.standing import Concluded, InWork, Outbox, Troubled
 from auditor.render.wording import VERDICTS, Badge
 from auditor.status import Status, Watched
-from auditor.status.text import NAMES, ago, counted, looked, quiet, sent, span, tried
+from auditor.status.text import NAMES, ago, counted, decided, looked, quiet, sent, span, tried
 from auditor.web.answers import report_path
 
 SHOWN = 20  # entries of a section
@@ -196,5 +196,5 @@ def _concluded(one: Concluded, status: Status) -> Entry:
         (one.version.model, one.version.version),
         link=report_path(one.audit_id),
         note=f"{one.version.source}, {ago(one.saved_at, status.at)}",
-        lines=(one.reason,),
+        lines=tuple(line for line in (one.reason, decided(one, status.at)) if line),
     )

@@ -32,7 +32,8 @@ class Role(IntEnum):
     NOBODY = 0  # no token was asked for
     READ = 1
     ENQUEUE = 2
-    ADMIN = 3
+    DECIDE = 3
+    ADMIN = 4
 
 
 ROLES = tuple(role.name.lower() for role in Role if role > Role.NOBODY)

@@ -1,5 +1,6 @@
 """Lists of versions: all, those that wait, those in trouble."""
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -19,6 +20,9 @@ def router(house: House) -> APIRouter:
     """Routes that read lists."""
     routes = APIRouter(prefix="/api/v1", tags=["versions"])
 
+    def today() -> date:
+        return house.clock().date()
+
     @routes.get("/versions")
     def versions(
         model: Name = None,
@@ -32,16 +36,16 @@ def router(house: House) -> APIRouter:
     ) -> answers.Versions:
         """Versions, the last one noted first."""
         wanted = Wanted(source=source, model=model, state=state, verdict=verdict)
-        return answers.page(house.ledger.listed(wanted, limit=limit, before=after), limit)
+        return answers.page(house.ledger.listed(wanted, limit=limit, before=after), limit, today())
 
     @routes.get("/queue")
     def queue(limit: Limit = 50) -> list[answers.Version]:
         """Versions in work, then those that wait, the most urgent first."""
-        return [answers.version(stand) for stand in house.ledger.queue(limit)]
+        return [answers.version(stand, today()) for stand in house.ledger.queue(limit)]
 
     @routes.get("/problems")
     def problems(limit: Limit = 50) -> list[answers.Version]:
         """Versions that failed, are gone or were refused, the last one noted first."""
-        return [answers.version(stand) for stand in house.ledger.troubled(limit)]
+        return [answers.version(stand, today()) for stand in house.ledger.troubled(limit)]
 
     return routes

@@ -57,7 +57,14 @@ def test_a_waiver_says_by_whom_until_when_and_why():
 
 
 def test_a_decision_is_told_beside_the_verdict():
-    said = {"accept": True, "by": "ann", "reason": "known", "at": "", "until": None, "via": "api"}
+    said = {
+        "accept": True,
+        "by": "ann",
+        "reason": "known",
+        "at": "2026-03-02T10:00:05+00:00",
+        "until": None,
+        "via": "api",
+    }
     text = comment({**factory.blocked(), "decision": said})
     assert "**Accepted** by ann: known" in text
     assert text.startswith("## ✖ Do not ship")

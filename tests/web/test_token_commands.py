@@ -38,7 +38,7 @@ def test_the_configured_file_is_used_where_none_is_named(tmp_path, capsys):
     [
         (["add", "ci", "--role", "read"], "which file? give --file, or set server.tokens"),
         (["add", "ci", "--file", "t.json"], "--role"),
-        (["add", "ci", "--role", "root", "--file", "t.json"], "there are: read, enqueue, admin"),
+        (["add", "ci", "--role", "root", "--file", "t.json"], "there are: read, enqueue, decide,"),
         (["add", "a/b", "--role", "read", "--file", "t.json"], "is no name for a token"),
         (["add", "\x1b[31m", "--role", "read", "--file", "t.json"], "is no name for a token"),
         (["list", "--file", "t.json"], "auditor token add"),
