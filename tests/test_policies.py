@@ -288,7 +288,7 @@ def running(root, *, days_on=0):
         yield replace(app, examiner=examiner, clock=lambda: at)
 
 
-def test_a_verdict_that_rested_on_a_waiver_is_not_repeated_once_it_expired(tmp_path):
+def test_verdicts_that_rested_on_a_waiver_are_given_again_once_it_expired(tmp_path):
     bad = models.weights(**{"fc2.weight": models.collapsed()})
     soon = datetime.now(UTC).date() + timedelta(days=3)
     waiver = (
@@ -302,6 +302,10 @@ def test_a_verdict_that_rested_on_a_waiver_is_not_repeated_once_it_expired(tmp_p
     for number, days_on in ((1, 0), (2, 1), (3, 30)):
         models.write(tmp_path / f"models/net/{number}", bad, day=number)
         with running(tmp_path, days_on=days_on) as app:
-            (found,) = once(app).audited
-        seen[number] = (found["verdict"], found["reason"].startswith("same weights as version"))
-    assert seen == {1: ("PASS", False), 2: ("PASS", True), 3: ("BLOCK", False)}
+            audited = once(app).audited
+        seen[number] = {found["model"]["version"]: found["verdict"] for found in audited}
+    assert seen == {
+        1: {"1": "PASS"},
+        2: {"2": "PASS"},
+        3: {"1": "BLOCK", "2": "BLOCK", "3": "BLOCK"},
+    }
