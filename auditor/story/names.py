@@ -1,12 +1,13 @@
 """Many names as few: those that differ in the number of their block only are one."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from auditor.naming import natural
 
-NUMBER = re.compile(r"[0-9]{1,9}")
+NUMBER = re.compile(r"(?<![0-9])(?:0|[1-9][0-9]{0,8})(?![0-9])")
+MOST = 6  # ranges in a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +26,29 @@ def together(names: Iterable[str]) -> tuple[Names, ...]:
     >>> together(["h.0.fc", "h.1.fc", "h.2.fc", "h.5.fc", "head"])
     (Names(text='h.0–2,5.fc', count=4), Names(text='head', count=1))
     """
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], list[int]] = {}
+    alone = []
     for name in names:
-        found = NUMBER.search(name)
-        ends = (name[: found.start()], name[found.end() :]) if found else (name, "")
-        groups.setdefault(ends, []).append(found.group() if found else "")
-    found_names = [
+        if found := NUMBER.search(name):
+            ends = name[: found.start()], name[found.end() :]
+            groups.setdefault(ends, []).append(int(found.group()))
+        else:
+            alone.append(Names(name, 1))
+    grouped = [
         Names(f"{front}{_ranges(numbers)}{behind}", len(numbers))
         for (front, behind), numbers in groups.items()
     ]
-    return tuple(sorted(found_names, key=lambda one: (-one.count, natural(one.text), one.text)))
+    every = (*grouped, *alone)
+    return tuple(sorted(every, key=lambda one: (-one.count, natural(one.text), one.text)))
 
 
-def _ranges(numbers: Sequence[str]) -> str:
-    """Numbers as ranges: 0–2,5; as they are where there is none or one."""
-    if len(numbers) == 1:
-        return numbers[0]
+def _ranges(numbers: Iterable[int]) -> str:
+    """Numbers as ranges: 0–2,5."""
     runs: list[list[int]] = []
-    for number in sorted({int(text) for text in numbers}):
+    for number in sorted(numbers):
         if runs and number == runs[-1][1] + 1:
             runs[-1][1] = number
         else:
             runs.append([number, number])
-    return ",".join(str(a) if a == b else f"{a}–{b}" for a, b in runs)
+    told = [str(a) if a == b else f"{a}–{b}" for a, b in runs[:MOST]]
+    return ",".join([*told, "…"] if len(runs) > MOST else told)
