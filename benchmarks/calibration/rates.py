@@ -37,6 +37,18 @@ class Rate:
         """
         return 1.0 - Rate(self.total - self.hits, self.total).at_most
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends of the two-sided 95 % Clopper-Pearson interval; 0 to 1 without a layer.
+
+        >>> [round(end, 4) for end in Rate(0, 80).interval]
+        [0.0, 0.0451]
+        """
+        tail, misses = (1.0 - CONFIDENCE) / 2.0, self.total - self.hits
+        low = float(beta.ppf(tail, self.hits, misses + 1)) if self.hits else 0.0
+        high = float(beta.ppf(1.0 - tail, self.hits + 1, misses)) if misses else 1.0
+        return low, high
+
     def __str__(self) -> str:
         return f"{self.hits} / {self.total}" if self.total else "–"
 

@@ -1,0 +1,67 @@
+"""What `auditor explain` says of each check: figures, and what they support."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.calibration.rates import Rate
+from benchmarks.evidence.counts import Figures
+from benchmarks.evidence.separation import CHECKS, false_alarms, told
+
+ROOT = Path(__file__).parents[2]
+FIGURES = ROOT / "benchmarks" / "evidence" / "figures.json"
+PAGE = ROOT / "docs" / "evidence.md"
+CALIBRATION = ROOT / "auditor" / "explaining" / "calibration.json"
+
+STATED = {  # they say what is there, and claim nothing about what it does
+    *("non_finite", "all_zero", "constant", "duplicate_layers", "dead_rows", "no_change"),
+    *("unsafe_pickle", "custom_code", "unverified_bytes", "frozen_layers", "large_change"),
+    *("layers_changed", "shape_changed", "dtype_changed", "rank_collapse"),
+}
+LEAST = {  # eigenvalues below which a finding, or silence, says little: docs/calibration.md
+    **dict.fromkeys(("random_like", "correlation_traps", "under_trained", "alpha_shift"), 50),
+    **dict.fromkeys(("alpha_spikes", "share_out_of_range", "correlation_flow"), 50),
+    **dict.fromkeys(("median_shift", "alpha_distribution", "implausible_power_law"), 50),
+    **dict.fromkeys(("spike_count_change",), 50),
+    "over_trained": 100,
+}
+REMARKS = {
+    "large_change": "Every training anew changes every layer by about 1.4: alone it is no fault.",
+    "unusual_distance": "The experiment has no long histories, so it says nothing of this check.",
+    "unsafe_pickle": "Tested with the readers of files; the experiment has no pickles.",
+    "custom_code": "Tested with the readers of files; the experiment has no pickles.",
+    "unverified_bytes": "Tested with sources that state digests; the experiment has none.",
+}
+
+
+def support(made: Figures, check: str) -> str:
+    """What a check rests on: ``construction``, ``experiment`` or ``literature``."""
+    if check in STATED:
+        return "construction"
+    return "experiment" if told(made, check) else "literature"
+
+
+def write(made: Figures) -> None:
+    """Put the figures where the package reads them."""
+    said = {"made_by": "benchmarks/evidence.py", "checks": about(made)}
+    CALIBRATION.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def about(made: Figures) -> dict[str, Any]:
+    """Figures by check."""
+    return {
+        check: {
+            "support": support(made, check),
+            "min_evals": LEAST.get(check),
+            "well_trained": _rate(false_alarms(made, check)),
+            "causes": {one.cause: _rate(one.rate) for one in told(made, check)},
+            "remark": REMARKS.get(check, ""),
+        }
+        for check in CHECKS
+    }
+
+
+def _rate(one: Rate) -> Mapping[str, float]:
+    low, high = (round(end, 4) for end in one.interval)
+    return {"fired": one.hits, "of": one.total, "low": low, "high": high}
