@@ -16,10 +16,11 @@ from auditor.baselines import Choice, as_baseline, choose
 from auditor.config import Config
 from auditor.document import Document, document
 from auditor.errors import UsageError
-from auditor.examining import Chosen
+from auditor.examining import Chosen, never
 from auditor.ledger import Ledger
 from auditor.memory import Passing
 from auditor.pipeline import Outcome, deliver
+from auditor.pipeline.rejudging import seen_before
 from auditor.pipeline.visiting import TREND
 from auditor.policies import configured
 from auditor.records import ModelVersion, SourceFile
@@ -68,7 +69,8 @@ def audit(
         files = named.files()
         chosen = _chosen(request, named, files, ledger)
         trend = ledger.trend(named.version, TREND) if ledger else ()
-        found = examine(named.version, files, chosen, trend)
+        seen = partial(seen_before, ledger, named.version, now().date()) if ledger else never
+        found = examine(named.version, files, chosen, trend, seen=seen)
         said = ledger.decision(named.version, now().date()) if ledger else None
     tidy(config)
     if request.baseline not in {None, "none"} and found.comparison is None:

@@ -18,6 +18,7 @@ from auditor.pipeline.parts import App, Outcome
 from auditor.policy import Policy
 from auditor.records import ModelVersion
 from auditor.rejudging import Known, has_changed, rejudged
+from auditor.wall.jobs import Memory
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +103,10 @@ def seen_before(ledger: Ledger, version: ModelVersion, day: date, digest: str) -
 def _rejudge(one: Judged, app: App) -> Document | None:
     """The audit that was added; None where there is no news, or nothing to judge."""
     found, at = app.ledger.audited_version(one.number), app.clock()
-    now = None if found is None else _again(*found, app, at)
-    if found is None or now is None or not has_changed(found[1], now):
+    if found is None:
+        return None
+    now = judged_now(found, app.ledger, app.examiner.policy, app.examiner.memory, at)
+    if now is None or not has_changed(found[1], now):
         return None
     version, audit = found
     if not app.ledger.save_again(one.number, now, sinks=list(app.sinks), at=at):
@@ -114,12 +117,18 @@ def _rejudge(one: Judged, app: App) -> Document | None:
     return now
 
 
-def _again(version: ModelVersion, audit: Document, app: App, at: datetime) -> Document | None:
-    """The audit as it is concluded now; None where its document cannot be read."""
-    examiner = app.examiner
+def judged_now(
+    found: tuple[ModelVersion, Document],
+    ledger: Ledger,
+    policy: Policy,
+    memory: Memory,
+    at: datetime,
+) -> Document | None:
+    """An audit as it is concluded now; None where its document cannot be read."""
+    version, audit = found
     try:
-        known = known_of(app.ledger, version, audit, at.date())
-        return rejudged(audit, examiner.policy, known, at=at, recall=examiner.memory.recall)
+        known = known_of(ledger, version, audit, at.date())
+        return rejudged(audit, policy, known, at=at, recall=memory.recall)
     except (KeyError, TypeError, ValueError, AttributeError):  # one that was changed by hand
         log.exception("%s: cannot be judged again", version.id, extra={"event": "audit.unjudged"})
         return None

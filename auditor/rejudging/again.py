@@ -98,9 +98,10 @@ def has_changed(earlier: Document, now: Document) -> bool:
 
 
 def differences(earlier: Document, now: Document) -> tuple[list[str], list[str]]:
-    """What fails now and did not, and what failed and does not: checks and limits, in order."""
-    then, today = (_failing(one) for one in (earlier, now))
-    return [row for row in today if row not in then], [row for row in then if row not in today]
+    """What fails now and did not at that level, and what failed and does not, in words."""
+    then, today = _failing(earlier), _failing(now)
+    fails = [f"{name} ({level})" for name, level in today.items() if then.get(name) != level]
+    return fails, [name for name in then if name not in today]
 
 
 def own_words(reason: str) -> str:
@@ -116,8 +117,10 @@ def _conclusions(found: Document) -> tuple[Any, ...]:
     return found["verdict"], findings, failing
 
 
-def _failing(found: Document) -> list[str]:
-    return [row["check"] or row["condition"] for row in found["gate"] if not row["passed"]]
+def _failing(found: Document) -> dict[str, str]:
+    """Check, limit or condition of the rows that failed, and their level."""
+    failed = (row for row in found["gate"] if not row["passed"])
+    return {row["check"] or row["condition"]: row["level"] for row in failed}
 
 
 def _before(case: Case, policy: Policy, known: Known, own: Sequence[Finding]) -> Before | None:

@@ -61,7 +61,12 @@ def test_database_of_every_earlier_revision_is_brought_up_to_date(empty_url, rev
     engine = engines.make(engines.parse(empty_url))
     with engine.execution_options(writes=True).begin() as connection:
         opening.upgrade(connection, to=revision)
-        connection.execute(text("INSERT INTO sources (name, cursor) VALUES ('mlflow', 'kept')"))
+        wanted = {"paused": "FALSE", "troubles": "'{}'", "remarks": "'{}'"}  # since 0003
+        there = {column["name"] for column in inspect(connection).get_columns("sources")}
+        given = {"name": "'mlflow'", "cursor": "'kept'"}
+        given |= {name: value for name, value in wanted.items() if name in there}
+        row = f"({', '.join(given)}) VALUES ({', '.join(given.values())})"
+        connection.execute(text(f"INSERT INTO sources {row}"))
     engine.dispose()
     ledger = Ledger.open(empty_url)
     assert ledger.cursor("mlflow") == "kept"
@@ -214,8 +219,8 @@ def test_file_is_set_up_to_survive(file_url):
 
 def test_foreign_keys_are_checked(ledger):
     orphan = text(
-        'INSERT INTO decisions (version_id, accepted, "by", reason, at)'
-        " VALUES (99, TRUE, 'ann', '', CURRENT_TIMESTAMP)"
+        'INSERT INTO decisions (version_id, accepted, "by", reason, at, via)'
+        " VALUES (99, TRUE, 'ann', '', CURRENT_TIMESTAMP, 'command')"
     )
     writing = ledger.engine.execution_options(writes=True)
     with pytest.raises(IntegrityError, match=r"(?i)foreign key"), writing.begin() as connection:
