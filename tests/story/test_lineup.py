@@ -148,6 +148,7 @@ def test_layers_that_were_removed_stay_zero_through_fine_tuning(data):
     assert "5 of them all zero" in found.sentences[1]
 
 
+@pytest.mark.wide
 def test_two_trainings_are_not_versions_of_one(data):
     one = weights(data, "resnet_cifar10/resnet20")
     two = weights(data, "distiller_resnet20/dense")
@@ -155,6 +156,7 @@ def test_two_trainings_are_not_versions_of_one(data):
     assert {move.nature for move in found.moves} == {Nature.UNRELATED}
 
 
+@pytest.mark.wide
 def test_a_model_in_half_precision_is_the_same_model(data):
     one = weights(data, "silero_vad/v5_2024-06")
     two = weights(data, "silero_vad/v5_half_fp16")
