@@ -140,8 +140,7 @@ class NoChange:
         An event: it is over with the next version that changes something.
         """
         same, total = _unchanged(case), len(case.layers)
-        change = case.comparison
-        if change and total and len(same) == total and not change.added and not change.removed:
+        if total and len(same) == total and _is_whole(case):
             yield Finding(
                 severity=self.severity,
                 message=f"none of the {total:,} layers differs from the baseline's",
@@ -199,6 +198,13 @@ class FrozenLayers:
                 value=float(len(same)),
                 evidence={"layers": same[:KEPT]},
             )
+
+
+def _is_whole(case: Case) -> bool:
+    """Whether every matrix of the version is compared: none came, went, or has no numbers."""
+    change = case.comparison
+    lost = [skip for skip in case.skipped if skip.is_matrix and (skip.non_finite or not skip.read)]
+    return not lost and not (change and (change.added or change.removed))
 
 
 def _unchanged(case: Case) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from auditor.checks.base import BEFORE, Case
 from auditor.checks.drift import CHECKS, AlphaShift, FrozenLayers, LargeChange, NoChange
 from auditor.policy.levels import LEVELS
-from auditor.records import Comparison, Finding, LayerChange, Level, Severity
+from auditor.records import Comparison, Finding, LayerChange, Level, Severity, Skip
 from tests.render.factory import layer, version
 
 
@@ -66,6 +66,14 @@ def test_layers_that_came_or_went_are_a_change():
     same = moved(fc1=0.0)
     grown = replace(same, comparison=replace(same.comparison, added=("fc2",)))
     assert not list(NoChange()(grown))
+
+
+@pytest.mark.parametrize("about", [{"non_finite": 3}, {"read": False}])
+def test_a_layer_without_numbers_may_have_changed(about):
+    lost = Skip("fc2.weight", (8, 8), "without numbers", **about)
+    assert not list(NoChange()(replace(moved(fc1=0.0), skipped=(lost,))))
+    bias = Skip("fc1.bias", (8,), "vector", non_finite=3)
+    assert list(NoChange()(replace(moved(fc1=0.0), skipped=(bias,))))
 
 
 def test_a_layer_that_cannot_be_compared_is_no_layer_that_did_not_change():
