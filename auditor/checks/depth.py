@@ -152,15 +152,17 @@ def _centred(groups: Sequence[Sequence[LayerRecord]], last: int) -> tuple[list[f
 def _roughness(groups: Sequence[Sequence[LayerRecord]]) -> tuple[float, float, float]:
     """Median second difference of α in units of what the errors explain, with its interval.
 
-    Second differences, so that a trend is no roughness. 1 where the errors explain all.
+    Second differences, so that a trend is no roughness. 1 where the errors explain all; where
+    no error is above 0 nothing is known.
     """
     found = [
         abs(a.metrics["alpha"] - 2.0 * b.metrics["alpha"] + c.metrics["alpha"])
-        / (hypot(_error(a), 2.0 * _error(b), _error(c)) * MEDIAN_OF_NORMAL)
+        / (error * MEDIAN_OF_NORMAL)
         for group in groups
         for (a, b), (_, c) in pairwise(pairwise(group))
+        if (error := hypot(_error(a), 2.0 * _error(b), _error(c))) > 0.0
     ]
-    return median(found), *median_interval(found)
+    return median(found) if found else 0.0, *median_interval(found)
 
 
 def _error(layer: LayerRecord) -> float:

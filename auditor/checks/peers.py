@@ -35,6 +35,7 @@ class Score:
     """A layer's log spectral norm beside that of its like."""
 
     z: float
+    near: float  # z by the spread of the neighbours alone, of whom all others differ more
     usual: float  # what its like make expect
     like: str  # who they are: "its like in the other blocks"
     measure: str  # of the rule: "the same module of all blocks"
@@ -85,7 +86,7 @@ def _named(
     group: Sequence[LayerRecord], found: Sequence[Outlier], like: str, where: str
 ) -> Iterator[tuple[str, Score]]:
     for layer, one in zip(group, found, strict=True):
-        yield layer.name, Score(one.z, one.usual, like, f"the same module of {where}")
+        yield layer.name, Score(one.z, one.near, one.usual, like, f"the same module of {where}")
 
 
 def _in_family(case: Case) -> Iterator[tuple[str, Score]]:
@@ -101,4 +102,4 @@ def _in_family(case: Case) -> Iterator[tuple[str, Score]]:
 def _in_band(value: float, band: Band, kind: str) -> Score:
     scale = max((band.p95 - band.p5) / P5_TO_P95, LEAST_SPREAD)
     z = (value - band.median) / scale
-    return Score(z, band.median, f"{kind} layers of its family", "its kind in the profile")
+    return Score(z, z, band.median, f"{kind} layers of its family", "its kind in the profile")

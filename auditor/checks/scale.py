@@ -1,7 +1,7 @@
 """Checks on how large a layer is and how many directions it uses."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -176,6 +176,11 @@ class _Limits:
     def is_beyond(self, value: float, limit: float) -> bool:
         return self.sign * value >= self.sign * limit
 
+    def worst(self, scores: Sequence[Score]) -> Score | None:
+        """The score farthest beyond its limit: those that are sure go first."""
+        beyond = [score for score in scores if self.is_beyond(score.near, self.z)]
+        return max(beyond, key=lambda one: (self.sign * one.z, self.sign * one.near), default=None)
+
 
 def _scale_findings(case: Case, severity: Severity, limits: _Limits) -> Iterator[Finding]:
     """Findings of layers beyond a limit; the change speaks first.
@@ -190,11 +195,9 @@ def _scale_findings(case: Case, severity: Severity, limits: _Limits) -> Iterator
         then = change.before.metrics["log_spectral_norm"] if change else math.nan
         before = case.held_against(layer, COLLAPSE, EXPLOSION, else_=then)
         moved = layer.metrics["log_spectral_norm"] - before
-        here = found.get(layer.name, [])
-        worst = max(here, key=lambda score: limits.sign * score.z, default=None)
         if limits.is_beyond(moved, limits.change):
             yield _changed(layer, severity, limits, moved, stands=before != then)
-        elif worst and limits.is_beyond(worst.z, limits.z):
+        elif worst := limits.worst(found.get(layer.name, [])):
             yield _strange(layer, severity, limits, worst, before)
 
 
@@ -218,19 +221,25 @@ def _changed(
 def _strange(
     layer: LayerRecord, severity: Severity, limits: _Limits, score: Score, before: float
 ) -> Finding:
-    """What is held against afterwards is the baseline, or without one what is usual."""
+    """Information where other blocks differ from their neighbours by as much.
+
+    What is held against afterwards is the baseline, or without one what is usual.
+    """
     norm = layer.metrics["log_spectral_norm"]
+    sure = limits.is_beyond(score.z, limits.z)
+    doubt = "" if sure else f" ({score.z:+.1f} by how much all blocks differ)"
+    z = score.z if sure else score.near
     return Finding(
-        severity=severity,
+        severity=severity if sure else Severity.INFO,
         layer=layer.name,
-        message=f"{layer.name} is far {limits.word} than {score.like}: "
-        f"log10 spectral norm {norm:.2f}, {score.usual:.2f} expected, robust z {score.z:+.1f}",
+        message=f"{layer.name} is far {limits.word} than {score.like}: log10 spectral norm "
+        f"{norm:.2f}, {score.usual:.2f} expected, robust z {z:+.1f}{doubt}",
         rule=f"robust z of log10 spectral norm among {score.measure} at {limits.z:+g} or beyond",
         limit=limits.z,
-        value=score.z,
+        value=z,
         evidence={
             "log_spectral_norm": norm,
-            "z": score.z,
+            "z": z,
             BEFORE: score.usual if math.isnan(before) else before,
         },
     )

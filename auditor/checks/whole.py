@@ -205,7 +205,7 @@ class UnusualDistance:
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield at most one finding, of a version farther away than its history explains."""
         here = _distance(case)
-        known = [math.log10(one.distance) for one in case.history if one.distance > 0.0]
+        known = [math.log10(one.distance) for one in case.history if 0.0 < one.distance < math.inf]
         if not here > 0.0 or len(known) < self.min_history:
             return
         usual = median(known)

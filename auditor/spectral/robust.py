@@ -20,6 +20,7 @@ class Outlier:
 
     usual: float
     z: float
+    near: float  # z by the spread of the neighbours alone; where there are none, z
 
 
 def among(values: Sequence[float], least: float) -> list[Outlier]:
@@ -30,15 +31,17 @@ def among(values: Sequence[float], least: float) -> list[Outlier]:
     here = np.asarray(values, dtype=np.float64)
     centre = float(np.median(here))
     scale = spread(here - centre, least)
-    return [Outlier(centre, (x - centre) / scale) for x in here.tolist()]
+    return [Outlier(centre, z, z) for z in ((here - centre) / scale).tolist()]
 
 
 def among_neighbours(values: Sequence[float], nearest: int, least: float) -> list[Outlier]:
     """Each value against a line through the `nearest` others of a row, itself left out.
 
     The line is Theil and Sen's, the median of the slopes between all pairs, so that a smooth
-    trend along the row is no outlier and a few strange neighbours do not move it. Rows of
-    fewer than three others have no scores.
+    trend along the row is no outlier and a few strange neighbours do not move it. Six
+    neighbours may lie close to a line by luck (of independent values with a deviation of 0.5,
+    one in 30 is five deviations off), all of them hardly can: z is by the wider of both
+    spreads. Rows of fewer than three others have no scores.
     """
     here = np.asarray(values, dtype=np.float64)
     k = min(nearest, here.size - 1)
@@ -50,10 +53,12 @@ def among_neighbours(values: Sequence[float], nearest: int, least: float) -> lis
     slope = np.median((y[:, j] - y[:, i]) / (x[:, j] - x[:, i]), axis=1)
     start = np.median(y - slope[:, None] * x, axis=1)
     off = y - start[:, None] - slope[:, None] * x
-    scale = np.maximum(MAD_TO_SD * np.median(np.abs(off), axis=1), least)
     usual = start + slope * np.arange(here.size)
-    z = (here - usual) / scale
-    return [Outlier(*pair) for pair in zip(usual.tolist(), z.tolist(), strict=True)]
+    near = np.maximum(MAD_TO_SD * np.median(np.abs(off), axis=1), least)
+    away = here - usual
+    z = away / np.maximum(near, spread(away, least))
+    found = np.stack([usual, z, away / near], axis=1)
+    return [Outlier(*row) for row in found.tolist()]
 
 
 def spread(deviations: FloatArray, least: float) -> float:
@@ -91,5 +96,4 @@ def share_interval(hits: int, total: int) -> tuple[float, float]:
 def _others(size: int, i: int, k: int) -> NDArray[np.intp]:
     """Places of the k nearest others of a row."""
     start = min(max(i - (k + 1) // 2, 0), size - k - 1)
-    places = np.arange(start, start + k + 1)
-    return places[places != i]
+    return np.delete(np.arange(start, start + k + 1), i - start)

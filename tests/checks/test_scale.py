@@ -10,7 +10,7 @@ from auditor.checks.base import Case
 from auditor.checks.peers import scores
 from auditor.checks.scale import RankCollapse, ScaleCollapse, ScaleExplosion
 from auditor.policy import Before, judge, preset
-from auditor.records import Band, Profile
+from auditor.records import Band, Profile, Severity
 from tests.render.factory import compared, layer, version
 
 
@@ -134,6 +134,22 @@ def test_a_smooth_trend_hides_no_collapse_from_the_neighbours(place):
 def test_a_step_in_depth_is_no_collapse():
     """A network has stages, and its norms may fall from one to the next."""
     assert not list(ScaleCollapse()(Case(row([2.0] * 8 + [0.5] * 8))))
+
+
+def test_where_all_blocks_differ_as_much_it_is_information():
+    """Of a network under a group regulariser; without a baseline nobody knows which are broken."""
+    restless = [0.57, -0.7, 0.63, -0.87, 0.84, -0.77, 0.63, -0.31, 0.49, -1.4, 0.77, 0.31]
+    found = list(ScaleCollapse()(Case(row(restless))))
+    assert found
+    assert {finding.severity for finding in found} == {Severity.INFO}
+
+
+@given(st.lists(st.floats(-0.35, 0.35), min_size=6, max_size=30), st.floats(-1.0, 1.0))
+def test_blocks_that_wobble_by_less_than_half_about_a_line_are_healthy(wobble, slope):
+    """In released models no healthy layer is farther off than 0.52, in units of log10."""
+    line = [slope * i + x for i, x in enumerate(wobble)]
+    found = [*ScaleCollapse()(Case(row(line))), *ScaleExplosion()(Case(row(line)))]
+    assert not [one for one in found if one.severity != Severity.INFO and "depth" in one.message]
 
 
 @pytest.mark.parametrize(("blocks", "found"), [(6, True), (5, False)])
