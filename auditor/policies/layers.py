@@ -3,16 +3,18 @@
 A floor is a policy of its own that every version has to pass too. It is named in the
 configuration (``floor:``), and in the variable ``AUDITOR_FLOOR`` of the machine that audits, where
 the configuration is the project's own; both hold. No policy is without them, not one named
-on the command line either.
+on the command line either. What a floor looks at has to be measured; and where the variable
+names it, the analysis may be more than the usual one and nothing else.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 
 from auditor.config import Config
 from auditor.errors import ConfigError
 from auditor.policies.loading import said
+from auditor.policies.measured import loosened, unmeasured
 from auditor.policies.said import Said
 from auditor.policy import Policy
 
@@ -62,11 +64,21 @@ def layers(
         if floor and floor not in [known for known, _ in asked[1:]]:
             asked.append((floor, by))
     found, wrong = [], []
-    for one, by in asked:
+    for i, (one, by) in enumerate(asked):
         try:
             found.append(said(one, day))
         except ConfigError as error:
             wrong += [by + line for line in str(error).splitlines()]
+        else:
+            wrong += [by + line for line in _unseen(found[-1], config)] if i else []
+    if environ.get(FLOOR):
+        wrong += [f"{FLOOR}: {line}" for line in loosened(config.analysis)]
     if wrong:
         raise ConfigError("\n".join(dict.fromkeys(wrong)))
     return tuple(found)
+
+
+def _unseen(floor: Said, config: Config) -> Iterator[str]:
+    """What a floor looks at and nobody measures: it would pass without a look."""
+    for sentence in unmeasured(floor.rules, config.analysis):
+        yield f"floor {floor.name}: {sentence}"

@@ -26,6 +26,26 @@ def unmeasured(rules: Sequence[AnyRule], options: Options) -> Iterator[str]:
             yield f"{column} is not measured by the configured analysis{remedy}"
 
 
+def loosened(options: Options) -> Iterator[str]:
+    """A sentence for each option by which layers or findings could be kept out of sight.
+
+    Options that add columns are not among them.
+    """
+    usual = Options()
+    for name in Options.model_fields:
+        given, shipped = getattr(options, name), getattr(usual, name)
+        if given != shipped and not (name in SWITCHES and given):
+            found = f"analysis.{name} is {_shown(given)}"
+            yield f"{found}: expected {_shown(shipped)}, with which a floor is held for sure"
+
+
+def _shown(value: object) -> str:
+    """A value as the configuration has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(list(value)) if isinstance(value, tuple) else str(value)
+
+
 def _column(rule: AnyRule) -> str:
     """The column without which a rule finds nothing; empty for none."""
     if isinstance(rule, MetricRule):

@@ -164,3 +164,51 @@ def test_mistakes_in_policy_and_floor_are_said_together(folder):
     with pytest.raises(ConfigError) as caught:
         configured(config)
     assert len(str(caught.value).splitlines()) == 2
+
+
+# --- what is not measured -----------------------------------------------------------------
+
+
+def with_analysis(root, text, floor=None):
+    made(root, floor=floor)
+    path = root / "config.yaml"
+    path.write_text(f"{path.read_text()}analysis: {{{text}}}\n")
+    return load(path)
+
+
+def test_what_a_floor_looks_at_is_measured(folder):
+    root = folder(policy="{}", floor="extends: []\nchecks: {correlation_traps: error}")
+    with pytest.raises(ConfigError) as caught:
+        configured(with_analysis(root, "randomize: false", floor="floor.yaml"))
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("floor floor: ")
+    assert line.endswith(
+        " is not measured by the configured analysis; analysis.randomize: true adds it"
+    )
+    assert configured(with_analysis(root, "intervals: false", floor="floor.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said_"),
+    [
+        ('layers: ["!fc1*"]', "analysis.layers is ['!fc1*']: expected []"),
+        ("min_evals: 5000", "analysis.min_evals is 5000: expected 8"),
+        ("pool: false", "analysis.pool is false: expected true"),
+        ("fit: TPL", "analysis.fit is TPL: expected PL"),
+    ],
+)
+def test_under_a_floor_of_the_machine_nothing_is_kept_out_of_sight(folder, text, said_):
+    root = folder(policy="{}", floor="extends: []\nchecks: {all_zero: error}")
+    environ = {FLOOR: str(root / "floor.yaml")}
+    config = with_analysis(root, text)
+    with pytest.raises(ConfigError) as caught:
+        layers(config, environ=environ)
+    (line,) = str(caught.value).splitlines()
+    assert line == f"AUDITOR_FLOOR: {said_}, with which a floor is held for sure"
+    assert layers(config, environ={})
+
+
+@pytest.mark.parametrize("text", ["", "detX: true, vectors: true", "intervals: true"])
+def test_more_may_be_measured(folder, text):
+    root = folder(policy="{}", floor="extends: []\nchecks: {all_zero: error}")
+    assert layers(with_analysis(root, text), environ={FLOOR: str(root / "floor.yaml")})
