@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from auditor.audit import measure
 from auditor.records import Layer, Module, Settings
+from auditor.spectral.blockwise import blockwise
 from auditor.spectral.entries import Entries, entries_of
 from auditor.spectral.lora import dense, thin
 from auditor.spectral.matrices import cut, divide
@@ -121,6 +122,23 @@ def test_positions_of_a_kernel_that_differ_make_no_constant():
     kernel = np.ones((4, 3, 2, 2))
     kernel[:, :, 0, 1] = 2.0
     assert counts(kernel)[2] == 0.0
+
+
+def test_values_that_are_computed_where_they_are_read_are_counted_alike(rng):
+    codes = rng.integers(1, 255, size=(300, 64)).astype(np.uint8)
+    codes[[0, 7]], codes[:, [0, 63]] = 128, 128
+    lazy = blockwise(codes, lambda part: part.astype(np.float32) - 128.0, np.float32)
+    assert entries_of(layer(lazy)) == entries_of(layer(np.asarray(lazy)))
+    assert counts(lazy)[:2] == (2.0, 2.0)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.9])
+def test_any_share_of_empty_rows_is_found(share, rng):
+    weights = rng.normal(size=(400, 30)) * (rng.random((400, 30)) < 0.5)
+    weights[:, 0] = 1.0
+    dead = rng.random(400) < share
+    weights[dead] = 0.0
+    assert counts(weights)[0] == dead.sum()
 
 
 def test_of_two_factors_nothing_is_said(rng):
