@@ -106,7 +106,7 @@ class Job:
 
 
 @pytest.fixture
-def here(tmp_path) -> Path:
+def here(tmp_path: Path) -> Path:
     save_file(weights(), tmp_path / "good.safetensors")
     save_file(weights(**{"fc2.weight": models.collapsed()}), tmp_path / "bad.safetensors")
     return tmp_path

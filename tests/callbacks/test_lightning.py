@@ -46,10 +46,13 @@ def module(package: ModuleType) -> Any:
     return Regression()
 
 
+def data() -> Any:
+    return DataLoader(TensorDataset(torch.randn(32, 48), torch.randn(32, 1)), batch_size=4)
+
+
 def trained(package: ModuleType, *callbacks: object, **more: Any) -> Any:
     torch.manual_seed(0)
     model = module(package)
-    data = DataLoader(TensorDataset(torch.randn(32, 48), torch.randn(32, 1)), batch_size=4)
     package.Trainer(
         max_steps=STEPS,
         accelerator="cpu",
@@ -58,7 +61,7 @@ def trained(package: ModuleType, *callbacks: object, **more: Any) -> Any:
         enable_progress_bar=False,
         enable_model_summary=False,
         **{"logger": False, **more},
-    ).fit(model, data)
+    ).fit(model, data())
     return model
 
 

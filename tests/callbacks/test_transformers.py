@@ -1,12 +1,14 @@
 """A real Trainer of Hugging Face, with a real MLflow beside it."""
 
 import logging
+from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
 import torch
 from torch import nn
-from transformers import Trainer, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from auditor.callbacks.transformers import AuditorCallback
 
@@ -33,11 +35,12 @@ class Regression(nn.Module):
         return {"loss": ((out - labels) ** 2).mean(), "logits": out}
 
 
-def trained(folder, *callbacks) -> Regression:
-    torch.manual_seed(0)
-    model = Regression()
-    rows = [{"x": torch.randn(48), "labels": torch.randn(1)} for _ in range(32)]
-    arguments = TrainingArguments(
+def rows() -> Any:
+    return [{"x": torch.randn(48), "labels": torch.randn(1)} for _ in range(32)]
+
+
+def arguments(folder: Path) -> TrainingArguments:
+    return TrainingArguments(
         output_dir=str(folder),
         max_steps=STEPS,
         per_device_train_batch_size=4,
@@ -48,7 +51,12 @@ def trained(folder, *callbacks) -> Regression:
         use_cpu=True,
         dataloader_pin_memory=False,
     )
-    Trainer(model=model, args=arguments, train_dataset=rows, callbacks=list(callbacks)).train()
+
+
+def trained(folder: Path, *callbacks: TrainerCallback) -> Regression:
+    torch.manual_seed(0)
+    model, made = Regression(), arguments(folder)
+    Trainer(model=model, args=made, train_dataset=rows(), callbacks=list(callbacks)).train()
     return model
 
 
