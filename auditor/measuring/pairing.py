@@ -75,14 +75,21 @@ class Others:
 
     @cached_property
     def units(self) -> dict[str, Unit]:
-        """Those that are asked for, by name."""
-        return {unit.name: unit for unit in chosen(self.weights, self.patterns)[0]}
+        """The same by name; also those that nobody asked for by the baseline's name."""
+        return {unit.name: unit for unit in self.weights}
 
-    @cached_property
-    def layers(self) -> dict[str, LayerRecord]:
+    @property
+    def layers(self) -> Mapping[str, LayerRecord]:
         """Those of its stored audit, by name."""
-        stored = self.baseline.layers.items()
-        return {name: layer for name, layer in stored if is_wanted(name, self.patterns)}
+        return self.baseline.layers
+
+    @property
+    def _asked(self) -> Iterator[tuple[str, Unit | LayerRecord]]:
+        """What is asked for, by name: units, or stored layers where there are none."""
+        if self.units:
+            yield from ((unit.name, unit) for unit in chosen(self.weights, self.patterns)[0])
+            return
+        yield from (pair for pair in self.layers.items() if is_wanted(pair[0], self.patterns))
 
     @cached_property
     def _by_ggml_name(self) -> dict[str, str]:
@@ -180,8 +187,7 @@ class Others:
 
     def _shapes(self, skipped: Container[str]) -> dict[str, tuple[int, ...]]:
         """Of the baseline's matrices, without those that are still here and have no spectrum."""
-        known: Mapping[str, Unit | LayerRecord] = self.units or self.layers
-        sides = {name: one.shape for name, one in known.items() if name not in skipped}
+        sides = {name: one.shape for name, one in self._asked if name not in skipped}
         return {name: shape for name, shape in sides.items() if len(shape) >= 2}
 
     def _digest(self, name: str) -> str:

@@ -107,6 +107,37 @@ def test_the_child_first_and_the_parent_second_are_as_far_apart(tmp_path):
     assert len(there) == len(NAMES)
 
 
+def test_patterns_are_of_the_names_of_the_second(tmp_path):
+    state = llama()
+    child = as_gguf(tmp_path / "child.gguf", state, Q8)
+    there = auditor.compare(state, child, layers=["blk.0.attn_*"])
+    back = auditor.compare(child, state, layers=["model.layers.0.self_attn.*"])
+    for found in (there, back):
+        assert len(found.rows()) == 4
+        assert max(row["relative"] for row in found.rows()) < 0.01
+        assert (found.added, found.removed, found.uncompared) == ((), (), ())
+
+
+@pytest.mark.parametrize("key", ["llama.attention.head_count", "x.attention.head_count_kv"])
+@pytest.mark.parametrize("heads", [0, 1, 3, 7, 2**32 - 1])
+def test_heads_that_no_row_count_fits_put_nothing_in_order(tmp_path, key, heads, rng):
+    """The header may say anything."""
+    weight = rng.normal(size=(WIDTH, WIDTH)).astype(np.float32)
+    writer = GGUFWriter(tmp_path / "lie.gguf", "llama")
+    writer.add_uint32(key, heads)
+    writer.add_tensor("blk.0.attn_q.weight", weight)
+    writer.add_tensor("output.weight", weight[:20])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    names = ("model.layers.0.self_attn.q_proj.weight", "lm_head.weight")
+    found = auditor.compare(
+        tmp_path / "lie.gguf", dict(zip(names, (weight, weight[:20]), strict=True))
+    )
+    assert {row["relative"] for row in found.rows()} == {0.0}
+
+
 def test_another_model_is_far_away_in_every_order_of_its_rows(tmp_path):
     child = as_gguf(tmp_path / "child.gguf", llama(), Q8)
     assert min(auditor.compare(llama(seed=1), child).details["relative"]) > 1.2
