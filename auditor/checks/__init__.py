@@ -13,6 +13,7 @@ from dataclasses import replace
 from auditor.checks import (
     depth,
     drift,
+    family,
     integrity,
     randomness,
     scale,
@@ -32,12 +33,16 @@ ALL: tuple[type[Check], ...] = (
     *shape.CHECKS,
     *depth.CHECKS,
     *whole.CHECKS,
+    *family.CHECKS,
     *structure.CHECKS,
     *drift.CHECKS,
 )
 BY_NAME: dict[str, type[Check]] = {name_of(check): check for check in ALL}
-EVENTS = frozenset(  # told of the version in which it happened, and never carried over
-    name_of(check) for check in (drift.LargeChange, *structure.CHANGES, *drift.STANDSTILLS)
+EVENTS = frozenset(  # of one version alone, what happened to it or its bytes: never carried over
+    map(
+        name_of,
+        (integrity.UnverifiedBytes, *structure.CHANGES, drift.LargeChange, *drift.STANDSTILLS),
+    )
 )
 VERSION = 3  # raised when a check would judge the same measurements differently
 

@@ -8,7 +8,15 @@ import pytest
 from auditor.checks import BY_NAME, EVENTS
 from auditor.checks.base import Case
 from auditor.policy import Before, Judgement, judge, preset
-from auditor.records import Comparison, LayerChange, LayerRecord, Origin, Verdict
+from auditor.records import (
+    Comparison,
+    FileRecord,
+    LayerChange,
+    LayerRecord,
+    Origin,
+    Reading,
+    Verdict,
+)
 from tests.render.factory import layer, version
 
 FC = layer("fc.weight")
@@ -52,7 +60,20 @@ def test_a_second_large_change_is_new_after_the_first_was_accepted():
     assert [one.origin for one in second.findings] == [Origin.NEW]
 
 
+def test_that_bytes_of_one_version_were_accepted_says_nothing_of_the_next():
+    file = FileRecord("model.safetensors", 10, "", verified=False)
+    case = Case((FC,), reading=Reading((file,), 10))
+    found: list[Origin] = []
+    before = None
+    for _ in range(2):
+        day = date(2026, 1, 1)
+        judged = judge(case, preset("strict"), before, model="hub:org/net", as_of=day)
+        found += [one.origin for one in judged.findings]
+        before = Before(judged.findings, accepted=True)
+    assert found == [Origin.NEW, Origin.NEW]
+
+
 def test_every_event_needs_a_baseline():
-    """What is found in a version by itself is a state, and is carried over."""
+    """What is found in the layers of a version by itself is a state, and is carried over."""
     alone = Case((FC, replace(FC, name="copy.weight")))
     assert not [one for name in EVENTS for one in BY_NAME[name]()(alone)]
