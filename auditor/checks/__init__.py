@@ -38,12 +38,13 @@ ALL: tuple[type[Check], ...] = (
     *drift.CHECKS,
 )
 BY_NAME: dict[str, type[Check]] = {name_of(check): check for check in ALL}
-EVENTS = frozenset(  # of one version alone, what happened to it or its bytes: never carried over
-    map(
-        name_of,
-        (integrity.UnverifiedBytes, *structure.CHANGES, drift.LargeChange, *drift.STANDSTILLS),
-    )
+ONCE: tuple[type[Check], ...] = (  # of one version alone: what happened to it or its bytes
+    integrity.UnverifiedBytes,
+    *structure.CHANGES,
+    drift.LargeChange,
+    *drift.STANDSTILLS,
 )
+EVENTS = frozenset(map(name_of, ONCE))  # whose findings are never carried over
 VERSION = 3  # raised when a check would judge the same measurements differently
 
 
