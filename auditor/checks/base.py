@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import ClassVar, Protocol, get_type_hints
 
 from auditor.records import (
@@ -22,7 +23,7 @@ NOTHING_READ = Reading(files=(), bytes_read=0)
 BEFORE = "before"  # evidence: the value that a change was held against
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """What is being judged: everything measured on a version and, if any, its baseline."""
 
@@ -60,8 +61,12 @@ class Case:
         if layer and not change:
             return None
         name = change.before.name if change else None
-        found = (one for one in self.stood if one.check in checks and one.layer == name)
-        return next((one for one in found if is_change(one)), None)
+        found = (self._changed.get((check, name)) for check in checks)
+        return next((one for one in found if one), None)
+
+    @cached_property
+    def _changed(self) -> dict[tuple[str, str | None], Finding]:
+        return {(one.check, one.layer): one for one in self.stood if is_change(one)}
 
     def held_against(self, layer: LayerRecord | None, *checks: str, else_: float) -> float:
         """The value that a standing finding was held against; see `standing`."""

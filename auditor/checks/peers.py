@@ -26,6 +26,7 @@ LEAST_SPREAD = 0.1  # of log10: blocks trained alike differ by less, and a facto
 NEAREST = 6  # neighbours in depth, wherever they stand
 MIN_NEIGHBOURS = 5  # of a line; with fewer its spread is a matter of luck
 LEAST_NEAR = 0.2  # of log10: so that five times it is what the change of a layer is held to
+MIN_AUDITS = 5  # of a profile: one of fewer says how these models are, not how models are
 ADAPTER = "lora"
 P5_TO_P95 = 3.29  # standard deviations of a normal distribution
 
@@ -90,7 +91,7 @@ def _named(
 
 
 def _in_family(case: Case) -> Iterator[tuple[str, Score]]:
-    if case.profile is None:
+    if case.profile is None or case.profile.audits < MIN_AUDITS:
         return
     for layer in case.layers:
         band = case.profile.bands.get(layer.kind, {}).get(METRIC)

@@ -174,9 +174,9 @@ def test_what_an_adapter_adds_differs_from_layer_to_layer():
 # --- a family of models -------------------------------------------------------------------
 
 
-def of_family(n=40, p5=1.0, p95=2.0):
+def of_family(n=40, p5=1.0, p95=2.0, audits=5):
     band = Band(n, p5, (p5 + p95) / 2.0, p95)
-    return Profile("resnets", "0" * 64, 5, {"dense": {"log_spectral_norm": band}})
+    return Profile("resnets", "0" * 64, audits, {"dense": {"log_spectral_norm": band}})
 
 
 @pytest.mark.parametrize(("norm", "found"), [(-0.1, True), (0.1, False), (1.5, False)])
@@ -186,8 +186,10 @@ def test_a_layer_is_judged_against_the_band_of_its_kind(norm, found):
     assert bool(list(ScaleCollapse()(case))) == found
 
 
-def test_a_band_of_a_handful_of_layers_is_no_measure():
+def test_a_band_of_a_handful_of_layers_or_audits_is_no_measure():
+    assert list(ScaleCollapse()(Case(row([-9.0]), profile=of_family())))
     assert not list(ScaleCollapse()(Case(row([-9.0]), profile=of_family(n=7))))
+    assert not list(ScaleCollapse()(Case(row([-9.0]), profile=of_family(audits=4))))
 
 
 # --- what a change is held against --------------------------------------------------------
