@@ -17,6 +17,9 @@ and waivers work is in [policy.md](policy.md); how the figures were made is in
 A layer that its random twin explains is untrained: no check of α looks at it. Decisions rest on an
 interval or an error, never on a number alone. What changed since the baseline is held against the
 baseline; where the baseline's own finding still stands, against what that was held against.
+What happened once to one version (a large change, other layers, shapes or types, no change, bytes
+that nobody vouches for) is new in each version it happens to, whatever was accepted before, and
+over in the next.
 """
 
 
