@@ -66,8 +66,10 @@ class Origins:
         if self.before is None:
             return
         now = {self._then(finding) for finding in findings}
+        checks = {known.check for known in self.before.findings}
+        levels = {check: policy.level(check, model) for check in checks}
         for known in self.before.findings:
-            level = policy.level(known.check, model)
+            level = levels[known.check]
             if known.key in now or known.origin == Origin.FIXED or self._is_settled(known):
                 continue
             if level != OFF:

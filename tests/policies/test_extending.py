@@ -2,7 +2,7 @@
 
 import pytest
 
-from auditor import checks
+from auditor.checks.scale import RankCollapse
 from auditor.policy import effective, preset
 from auditor.records import Level
 
@@ -74,7 +74,7 @@ def test_thresholds_replace_each_other_one_by_one(loaded):
     found = {type(check).__name__: check for check in policy.checks}
     assert (found["OverTrained"].below, found["OverTrained"].min_tail) == (1.8, 20)
     assert found["RankCollapse"].min_share == 0.2
-    assert found["RankCollapse"].max_fall == checks.BY_NAME["rank_collapse"]().max_fall
+    assert found["RankCollapse"] == RankCollapse(min_share=0.2)
 
 
 def test_a_level_alone_leaves_the_thresholds_and_thresholds_alone_leave_the_level(loaded):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from auditor.checks.base import Case
 from auditor.config import Config, Plugin, load
 from auditor.errors import ConfigError
 from auditor.policies import configured, layers
@@ -9,7 +10,7 @@ from auditor.policies.layers import FLOOR
 from auditor.policy import judge
 from auditor.records import Verdict
 from tests.policies.conftest import TODAY
-from tests.policy.making import MODEL, OVER_TRAINED, Case, over_trained
+from tests.policy.making import MODEL, OVER_TRAINED, over_trained
 
 FLOOR_TEXT = "extends: []\nchecks: {over_trained: error}\n"
 WAIVER = (
@@ -185,7 +186,8 @@ def test_what_a_floor_looks_at_is_measured(folder):
     assert line.endswith(
         " is not measured by the configured analysis; analysis.randomize: true adds it"
     )
-    assert configured(with_analysis(root, "intervals: false", floor="floor.yaml"))
+    allowed = configured(with_analysis(root, "intervals: false", floor="floor.yaml"))
+    assert [part.name for part in allowed.parts] == ["policy", "floor"]
 
 
 @pytest.mark.parametrize(

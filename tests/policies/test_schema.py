@@ -15,7 +15,7 @@ from auditor.policies.loading import KEYS, said
 from auditor.policies.rules import GivenCheckRule, GivenMetricRule
 from auditor.policies.schema import schema
 from auditor.policies.waivers import GivenWaiver
-from auditor.policy import effective
+from auditor.policy import CheckRule, effective
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "policy.md").read_text(encoding="utf-8")
@@ -102,7 +102,9 @@ def test_the_policy_on_the_page_does_what_its_comments_say(shown):
         "alpha:median:max_increase",
     ]
     decided = {(rule.check, rule.kind): rule for rule in effective(found.rules, "mlflow:scratch-1")}
-    assert decided["over_trained", "*"].max == 2
+    over_trained = decided["over_trained", "*"]
+    assert isinstance(over_trained, CheckRule)
+    assert over_trained.max == 2
     assert decided["random_like", "head"].level == "off"
     assert ("random_like", "attention") not in decided
 
