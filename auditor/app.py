@@ -10,7 +10,7 @@ from functools import partial
 
 import psutil
 
-from auditor import logs
+from auditor import logs, profiles
 from auditor.config import Config, parts
 from auditor.examining import Examiner
 from auditor.executors.gpu import CUDA, eigensolver
@@ -104,12 +104,15 @@ def examiner(
     ------
     UsageError
         If they ask for a GPU and there is none.
+    ConfigError
+        If a profile that is named as a baseline is not there, or is none.
     """
     if config.limits.device == CUDA:
         eigensolver(CUDA)
     told = terms(config, time_budget)
     in_parts = partial(ranged, terms=told, space=space(config))
-    return Examiner(told, policy, now, memory, progress, execute, in_parts)
+    families = profiles.configured(config)
+    return Examiner(told, policy, now, memory, progress, execute, in_parts, families)
 
 
 def space(config: Config) -> Space:

@@ -14,10 +14,12 @@ from auditor.checks.base import Case
 from auditor.document import Document, analyzer, model, points
 from auditor.errors import SourceError, UsageError
 from auditor.policy import Before, Policy, judge
+from auditor.profiles.families import Family, fitting
 from auditor.records import (
     Audit,
     Finding,
     ModelVersion,
+    Profile,
     Reading,
     SourceFile,
     Trend,
@@ -76,6 +78,7 @@ class Examiner:
     progress: Progress
     execute: Execute  # in a process of its own, or in this one
     ranged: Callable[[Sequence[SourceFile]], bool]  # whether to fetch only what is read of them
+    families: Sequence[Family] = ()  # whose profiles stand in where there is no baseline
 
     def examine(
         self,
@@ -118,7 +121,14 @@ class Examiner:
         """The audit of what was measured, without how long that took."""
         spectra = Spectra(self.memory.recall, self.terms.settings, METRIC_SET)
         layers = plausible(found.layers, self.policy, spectra)
-        case = Case(layers, found.skipped, found.reading, found.comparison, history=tuple(trend))
+        case = Case(
+            layers,
+            found.skipped,
+            found.reading,
+            found.comparison,
+            history=tuple(trend),
+            profile=self._profile(found),
+        )
         series, day = version.id.series, started_at.date()
         before = self._before(chosen, found)
         known = None
@@ -133,6 +143,7 @@ class Examiner:
             layers=layers,
             skipped=found.skipped,
             comparison=found.comparison,
+            profile=case.profile,
             findings=judgement.findings,
             gate=judgement.gate,
             verdict=judgement.verdict,
@@ -166,6 +177,12 @@ class Examiner:
             seconds=0.0,
             checks=checks.VERSION,
         )
+
+    def _profile(self, found: Examined) -> Profile | None:
+        """What stands in for a baseline where there is none."""
+        if found.comparison is not None:
+            return None
+        return fitting(self.families, found.layers, self.terms.settings)
 
     def _against(self, chosen: Chosen) -> Against:
         """The baseline's files, or why there are none; its audit's layers stand in for them."""

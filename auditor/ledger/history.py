@@ -66,6 +66,15 @@ def same_weights(session: Session, version: ModelVersion, digest: str) -> Docume
     return session.scalar(query)
 
 
+def passed(session: Session, as_of: date, source: str | None) -> list[tuple[ModelVersion, str]]:
+    """Versions that passed or were accepted, newest first, each with the id of its newest audit."""
+    query = _sound(as_of).add_columns(AuditRow.document_id)
+    query = query.where(or_(AuditRow.verdict == Verdict.PASS, _accepted(as_of)))
+    if source is not None:
+        query = query.where(VersionRow.source == source)
+    return [(row.record, audit) for row, audit in session.execute(query.order_by(*newest_first()))]
+
+
 def trend(session: Session, version: ModelVersion, limit: int) -> list[Trend]:
     """The newest `limit` earlier audited versions, oldest first."""
     query = (
@@ -81,16 +90,16 @@ def trend(session: Session, version: ModelVersion, limit: int) -> list[Trend]:
 
 def _sound(as_of: date) -> Select[VersionRow]:
     """Versions that may be a baseline, by their newest audit and the decision that counts."""
-    made = aliased(DecisionRow)
-    accepted = (
-        select(made.accepted)
-        .where(made.version_id == VersionRow.id, counts(made, as_of))
-        .order_by(made.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    accepted = _accepted(as_of)
     undisputed = and_(accepted.is_(None), AuditRow.verdict.not_in(NO_BASELINE))
     return select(VersionRow).join(AuditRow).where(_is_newest(), or_(accepted, undisputed))
+
+
+def _accepted(as_of: date) -> ColumnElement[bool]:
+    """What the decision that counts says of a version; null where nobody decided."""
+    made = aliased(DecisionRow)
+    newest = select(made.accepted).where(made.version_id == VersionRow.id, counts(made, as_of))
+    return newest.order_by(made.id.desc()).limit(1).scalar_subquery()
 
 
 def _is_newest() -> ColumnElement[bool]:

@@ -42,6 +42,7 @@ LEVELS: Mapping[str, tuple[Level, Level, Level]] = {  # one column per preset, i
     "median_shift": (OFF, OFF, WARN),
     "alpha_distribution": (OFF, OFF, OFF),  # of shape; a common shift is median_shift
     "unusual_distance": (OFF, OFF, WARN),
+    "outside_profile": (OFF, OFF, WARN),  # unusual; who builds a profile knows how much so
     "implausible_power_law": (OFF, OFF, OFF),
     "unverified_bytes": (OFF, OFF, WARN),
     "frozen_layers": (OFF, OFF, OFF),

@@ -92,6 +92,11 @@ class Auditing(Door):
         with self._read() as session:
             return history.same_weights(session, version, digest)
 
+    def passed(self, as_of: date, source: str | None = None) -> list[tuple[ModelVersion, str]]:
+        """Versions that passed or that a person accepted, newest first, with their audit's id."""
+        with self._read() as session:
+            return history.passed(session, as_of, source)
+
     def trend(self, version: ModelVersion, limit: int) -> list[Trend]:
         """The newest `limit` earlier versions of the model with an audit, oldest first."""
         with self._read() as session:
