@@ -162,9 +162,10 @@ class LayersChanged:
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding naming what came and what went, but for another shape."""
         reshaped = _reshaped(case)
-        added, removed = (
-            [name for name in names if _whole(name) not in reshaped] for names in _unmatched(case)
-        )
+        came, went = _unmatched(case)
+        added = [name for name in came if name not in reshaped]
+        matched = set(reshaped.values())
+        removed = [name for name in went if name not in matched]
         if added or removed:
             yield Finding(
                 severity=self.severity,
@@ -202,18 +203,19 @@ class ShapeChanged:
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield one finding naming all of them, with the shapes that they have now."""
-        names = _reshaped(case)
+        reshaped = _reshaped(case)
+        names = list(dict.fromkeys(reshaped.values()))
         if not names:
             return
-        shapes = {_whole(layer.name): layer.shape for layer in case.layers}
-        now = [f"{name} is {_times(shapes[name])}" if name in shapes else name for name in names]
+        shapes = {reshaped.get(layer.name): _times(layer.shape) for layer in case.layers}
+        now = [f"{name} is {shapes[name]}" if name in shapes else name for name in names]
         yield Finding(
             severity=self.severity,
             message=f"{len(names)} layer{'s' * (len(names) > 1)} of another shape: {listed(now)}",
             rule="layers of the same name and another shape",
             limit=0.0,
             value=float(len(names)),
-            evidence={"layers": list(names)[:KEPT]},
+            evidence={"layers": names[:KEPT]},
         )
 
 
@@ -272,11 +274,12 @@ def _unmatched(case: Case) -> tuple[Sequence[str], Sequence[str]]:
     return (change.added, change.removed) if change else ((), ())
 
 
-def _reshaped(case: Case) -> dict[str, None]:
-    """What came and went under one name, in order: it has another shape."""
+def _reshaped(case: Case) -> dict[str, str]:
+    """What came and went under one name, so has another shape: its name here and there."""
     added, removed = _unmatched(case)
-    gone = {_whole(name) for name in removed}
-    return dict.fromkeys(whole for name in added if (whole := _whole(name)) in gone)
+    gone = set(removed)
+    called = ((name, name if name in gone else _whole(name)) for name in added)
+    return {name: before for name, before in called if before in gone}
 
 
 def _whole(name: str) -> str:

@@ -153,6 +153,13 @@ def test_a_tensor_that_is_shown_in_parts_has_one_shape():
     assert not found(LayersChanged(), *parts, comparison=comparison)
 
 
+def test_names_that_only_look_like_parts_are_names():
+    comparison = against(("w[1]",), ("w[0]",))
+    assert not found(ShapeChanged(), layer("w[1]"), comparison=comparison)
+    (finding,) = found(LayersChanged(), layer("w[1]"), comparison=comparison)
+    assert finding.evidence == {"added": ["w[1]"], "removed": ["w[0]"]}
+
+
 # --- types --------------------------------------------------------------------------------------
 
 
