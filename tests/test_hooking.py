@@ -48,6 +48,7 @@ class Reaching:
         return (__import__("os").system, ("true",))
 
 
+@pytest.mark.wide
 def test_a_healthy_file_may_go_in(here, capsys, manifest):
     save_file(weights(), here / "model.safetensors")
     assert hook(manifest, "model.safetensors") == 0
@@ -99,7 +100,16 @@ def test_a_hostile_name_is_one_line(here, capsys, manifest):
     assert "\x1b" not in line
 
 
-def test_nothing_is_left_behind(here, capsys, manifest):
+@pytest.mark.parametrize("name", ["-h.safetensors", "--fail-on=never.pt"])
+def test_a_name_that_looks_like_an_option_is_a_file(here, capsys, manifest, name):
+    (here / name).write_bytes(b"nothing")
+    assert hook(manifest, name) == 3
+    assert capsys.readouterr().out.startswith(f"◌ INCOMPLETE {name}: ")
+    assert run(["hook", name]) == 2  # without the manifest's arguments it is an error, not a pass
+
+
+@pytest.mark.wide
+def test_nothing_is_left_behind(here, manifest):
     save_file(weights(), here / "model.safetensors")
     hook(manifest, "model.safetensors")
     assert [path.name for path in here.iterdir()] == ["model.safetensors"]

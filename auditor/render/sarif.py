@@ -63,7 +63,7 @@ def _rule(name: str) -> Object:
     if check is None:
         return {"id": name, "shortDescription": _text(f"A limit that the policy sets: {name}")}
     summary = (check.__doc__ or "").partition("\n")[0]
-    help_text = f"{check.meaning}\n\nTo try: {check.advice}"
+    help_text = f"{check.meaning}\n\n{check.theory}\n\nTo try: {check.advice}"
     return {
         "id": name,
         "name": check.__name__,

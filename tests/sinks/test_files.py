@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auditor.document import Document
 from auditor.errors import ConfigError, SinkError
-from auditor.render import FORMATS
+from auditor.render import FORMATS, TABLE
 from auditor.sinks.files import Files, file_name
 from tests.render import factory
 
@@ -27,7 +27,7 @@ def test_writes_every_format_under_source_model_and_version(tmp_path):
     there = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert there == sorted(sink.paths(made))
     assert [path.relative_to(tmp_path).as_posix() for path in sink.paths(made)] == [
-        f"mlflow/digits/4.{fmt}" for fmt in FORMATS
+        f"mlflow/digits/4.{TABLE[fmt].ending}" for fmt in FORMATS
     ]
     assert json.loads((tmp_path / "mlflow/digits/4.json").read_text("utf-8")) == made
 
