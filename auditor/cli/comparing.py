@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 INCOMPLETE = 3
 LISTED = 20  # names of layers that only one of them has
 LINE = 1000  # characters of a sentence
+VERSIONS = (
+    *("", "version", "layers", "changed", "frozen", "relative"),
+    *("median alpha", "median log_spectral_norm"),
+)
 HEADS = (
     *("layer", "part", "shape", "relative", "cosine", "directions"),
     *("d_alpha ± error", "d_log_spectral_norm", "d_stable_rank"),
@@ -124,7 +128,6 @@ def _print(found: "Distances | Lineup", top: int, *, more: bool) -> None:
 
 
 def _print_versions(versions: "Sequence[Standing]") -> None:
-    heads = ("", "version", "layers", "changed", "frozen", "relative", "median alpha", "log norm")
     rows = [
         (
             row.label,
@@ -138,7 +141,7 @@ def _print_versions(versions: "Sequence[Standing]") -> None:
         )
         for row in versions
     ]
-    print_table(heads, rows)
+    print_table(VERSIONS, rows)
 
 
 def _median(row: "Standing", metric: str) -> str:

@@ -32,22 +32,30 @@ def _how_much(moves: Sequence[Move]) -> Iterator[str]:
     if not moves:
         yield "The two have no layer in common, by name and shape."
         return
-    changed = [move for move in moves if move.is_changed]
+    touched = [move for move in moves if move.is_changed]
+    changed = [move for move in touched if move.nature is not Nature.ROUNDED]
     frozen = [move for move in moves if move.nature is Nature.FROZEN]
-    unknown = len(moves) - len(changed) - len(frozen)
-    layers = count(len(moves), "layer")
-    if not changed and not unknown:
+    unknown = len(moves) - len(touched) - len(frozen)
+    if changed:
+        beyond = "" if len(changed) == len(touched) else " beyond rounding"
+        yield f"{_of(changed, moves)} changed{beyond}{_only(changed, moves)}."
+    elif touched:
+        yield f"Nothing changed beyond rounding, in {_of(touched, moves, first='all')}."
+    elif not unknown:
         yield f"Nothing changed: {_all(len(moves))} the same in every value."
-    elif changed:
-        parts = {move.part for move in changed}
-        only = f", all in {_plain(next(iter(parts)))}" if len(parts) == 1 and frozen else ""
-        much = f"All {layers}" if len(changed) == len(moves) > 1 else _of(len(changed), layers)
-        yield f"{much} changed{only}."
-    if changed and frozen:
+    if touched and frozen:
         names = f"{_named(frozen)}{_empty(frozen)}"
         yield f"{_are(len(frozen))} frozen, the same in every value: {names}."
     if unknown:
         yield f"Of {count(unknown, 'layer')} the weights of one side are not at hand."
+
+
+def _only(changed: Sequence[Move], moves: Sequence[Move]) -> str:
+    """What all of those that changed do, where others did not change."""
+    parts = {move.part for move in changed}
+    if len(parts) > 1 or len(changed) == len(moves):
+        return ""
+    return f", all in {_plain(*parts)}"
 
 
 def _costs(costs: Sequence[Cost]) -> Iterator[str]:
@@ -61,13 +69,13 @@ def _costs(costs: Sequence[Cost]) -> Iterator[str]:
         error = f"{_percent(cost.relative)} of a layer's size in the median"
         noise = f"{fixed(cost.decibels, DECIBELS)} dB"
         told = f"{stored}: an error of {error} ({noise}), at most {worst}."
-        if cost.fitted:
+        if cost.fitted and len(costs) > 1:  # of one all that is said of α says it
             told += f" α moved by more than its error in {cost.moved} of {cost.fitted}."
         yield told
 
 
 def _natures(moves: Sequence[Move]) -> Iterator[str]:
-    changed = [move for move in moves if move.is_changed]
+    changed = [m for m in moves if m.is_changed and m.nature is not Nature.ROUNDED]
     for nature, told in (
         (Nature.LOW_RANK, _low_rank),
         (Nature.PRUNED, _pruned),
@@ -151,8 +159,11 @@ def _others(comparison: Comparison) -> Iterator[str]:
         yield f"{comparison.note}."
 
 
-def _of(few: int, layers: str) -> str:
-    return f"{few:,} of {layers}"
+def _of(some: Sequence[Move], moves: Sequence[Move], first: str = "All") -> str:
+    layers = count(len(moves), "layer")
+    if len(some) == len(moves) > 1:
+        return f"{first} {layers}"
+    return f"{len(some):,} of {layers}"
 
 
 def _are(amount: int) -> str:

@@ -116,7 +116,7 @@ def timeline(ledger: Ledger, name: str, wish: Wish, config: Config, today: date)
     """
     source, model = model_called(ledger, name, config)
     more = None if wish.last is None else wish.last + 1  # what the first of them changed from
-    stands = ledger.audited(source, model, limit=more)
+    stands = ledger.audited_of(source, model, limit=more)
     points: list[Point] = []
     known: dict[str, None] = {}
     for stand in stands:

@@ -66,6 +66,7 @@ def test_what_fewer_bits_explain_is_told_as_their_cost(base, kind, most):
     assert 0.0 < cost.relative <= cost.worst.relative < most
     assert cost.decibels == pytest.approx(-20.0 * math.log10(cost.relative), abs=0.1)
     assert cost.moved == 0
+    assert found.sentences[0] == "Nothing changed beyond rounding, in all 18 layers."
     assert found.sentences[1].startswith(f"18 layers are stored as {kind}, not float32: an error")
 
 
@@ -89,6 +90,13 @@ def test_eight_bits_cost_what_rounding_to_them_costs(base):
     relative = [e / np.linalg.norm(w) for e, w in zip(errors, base.values(), strict=True)]
     assert cost.relative == pytest.approx(np.median(relative), rel=1e-3)
     assert cost.worst.relative == pytest.approx(max(relative), rel=1e-3)
+
+
+def test_what_changed_besides_is_told_from_what_was_rounded(base):
+    half = {name: torch.from_numpy(w).to(torch.float16) for name, w in merged(base).items()}
+    found = story(base, half)
+    assert found.sentences[0] == "4 of 18 layers changed beyond rounding, all in attention."
+    assert "rank 4 in each of the 4" in found.sentences[2]
 
 
 def test_a_change_beyond_rounding_is_not_taken_for_rounding(base):
