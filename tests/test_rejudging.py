@@ -19,10 +19,13 @@ from auditor.config import load
 from auditor.document import Document
 from auditor.pipeline import App, Outcome, once, rejudge
 from auditor.records import Decision, ModelVersion
+from auditor.telling import addresses, meet, tell
 from auditor.wall import process
 from auditor.weights import tensors
 from tests import models
 from tests.models import weights, write
+from tests.telling.conftest import configured
+from tests.telling.receiver import receiving
 
 COLLAPSED = {"fc2.weight": models.collapsed()}
 ZERO = {"zero.weight": np.zeros((16, 16))}
@@ -146,6 +149,24 @@ def test_both_verdicts_stay_on_record_and_the_new_one_is_delivered(place):
         assert app.ledger.due(app.clock() + DAY) == []
     (report,) = (place.root / "reports").rglob("*.json")
     assert json.loads(report.read_text())["id"] == second["id"]
+
+
+def test_people_are_told_of_another_verdict_once(place):
+    place.policy("extends: observe")
+    place.write(1, **COLLAPSED)
+    with receiving() as receiver, place.app() as app:
+        targets = addresses(configured({"name": "team", "url": receiver.url}))
+        meet(app.ledger, targets, {}, app.clock())
+        for hours, policy in enumerate(("observe", "recommended", "strict"), start=1):
+            place.policy(f"extends: {policy}\nbaseline: off")
+            place.once()
+            tell(app.ledger, targets, {}, app.clock() + timedelta(hours=hours))
+        assert receiver.titles == [
+            "auditor: net 1: REVIEW",
+            "auditor: net 1: BLOCK (judged again, it was REVIEW)",
+        ]
+    said = receiver.got[1]["message"]
+    assert said.startswith("judged again, as the policy has changed: fc2.weight lost its rank")
 
 
 def test_only_the_newest_version_is_judged_again_unless_the_policy_is_retroactive(place):

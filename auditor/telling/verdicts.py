@@ -2,6 +2,7 @@
 
 from auditor.ledger import Audited, Before, State
 from auditor.records import Verdict
+from auditor.rejudging import own_words
 from auditor.telling.cleaning import clean, name
 from auditor.telling.links import Links
 from auditor.telling.news import BY_VERDICT, News
@@ -28,7 +29,7 @@ def verdict_news(audit: Audited, before: Before, links: Links, *, awaited: bool)
     """
     if before.verdict is not None:
         again = before.verdict != audit.verdict
-        return _news(audit, before.verdict, "audited again, it was", links) if again else None
+        return _news(audit, before.verdict, _again(audit), links) if again else None
     recent = audit.fresh or before.newest or awaited
     known = before.previous_verdict or Verdict.PASS
     given_up = audit.state == State.QUARANTINED
@@ -38,6 +39,12 @@ def verdict_news(audit: Audited, before: Before, links: Links, *, awaited: bool)
         return _given_up(audit, links)
     was = f"version {name(before.previous)} was" if before.previous is not None else ""
     return _news(audit, known, was, links)
+
+
+def _again(audit: Audited) -> str:
+    """How a version came to a further audit."""
+    is_rejudged = own_words(audit.reason) != audit.reason
+    return f"{'judged' if is_rejudged else 'audited'} again, it was"
 
 
 def _news(audit: Audited, known: str, was: str, links: Links) -> News:

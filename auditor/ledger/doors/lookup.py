@@ -18,7 +18,7 @@ class Lookup(Door):
         with self._read() as session:
             return lookup.listed(session, wanted, limit, before)
 
-    def audited(self, source: str, model: str, *, limit: int | None = None) -> list[Stand]:
+    def audited_of(self, source: str, model: str, *, limit: int | None = None) -> list[Stand]:
         """The newest audited versions of a model, oldest first."""
         with self._read() as session:
             return lookup.audited(session, source, model, limit)
