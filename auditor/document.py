@@ -78,7 +78,8 @@ def table(layers: Sequence[LayerRecord], skipped: Sequence[Skip]) -> dict[str, A
 
 def audit_id(audit: Audit) -> str:
     """Name of this audit: the same weights judged the same way have the same one."""
-    baseline = audit.comparison.baseline.identity if audit.comparison else ""
+    profile = audit.profile.digest if audit.profile else ""
+    baseline = audit.comparison.baseline.identity if audit.comparison else profile
     parts = (
         audit.version.identity,
         audit.reading.digest,

@@ -21,6 +21,8 @@ def provenance(document: Document) -> Iterator[tuple[str, str]]:
     if unverified := [file["name"] for file in weights["files"] if not file["verified"]]:
         yield "Not verified", f"against the file's digest, read in parts: {', '.join(unverified)}"
     yield from _baseline(document["comparison"])
+    if (profile := document["profile"]) is not None:
+        yield "Profile", _profile(profile)
     yield "Decision", told(document)
     policy = document["policy"]
     yield "Policy", f"{policy['name']}, hash {policy['hash']}"
@@ -42,6 +44,11 @@ def _digest(weights: Mapping[str, Any]) -> str:
 
 def _setting(value: object) -> str:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _profile(profile: Mapping[str, Any]) -> str:
+    said = f"{profile['name']}, from {profile['audits']} audits, digest {profile['digest']}"
+    return f"{said}; it stands in for a baseline"
 
 
 def _baseline(comparison: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:

@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 from auditor.app import assemble
 from auditor.cli import run
 from auditor.config import load
+from auditor.document import audit_id
 from auditor.errors import AuditorError, ConfigError, UsageError
 from auditor.ledger import Ledger
 from auditor.pipeline import once
 from auditor.profiles import Wanted, build, family, place, read, write
-from auditor.records import Decision, Verdict
+from auditor.records import Decision, Profile, Verdict
 from auditor.wall.process import here as at_home
 from tests import models
 from tests.ledger.makers import START, TODAY, audited, layer, version
 from tests.models import weights
+from tests.render.factory import audit
 
 WANTED = Wanted("digits", TODAY, "auditor", min_audits=1)
 
@@ -229,3 +231,10 @@ def test_commands_on_nothing_are_a_line(tmp_path, monkeypatch, capsys):
     assert run(["profile", "show", "nets"]) == 2
     assert run(["profile", "build", "../x"]) == 2
     assert "is no name for a profile" in capsys.readouterr().err
+
+
+def test_audits_against_another_profile_have_another_name():
+    made = audit()
+    with_it = replace(made, profile=Profile("a", "d" * 64, 5, {}))
+    other = replace(made, profile=Profile("a", "e" * 64, 5, {}))
+    assert len({audit_id(one) for one in (made, with_it, other)}) == 3

@@ -43,3 +43,10 @@ def test_nobody_decided():
     assert (decision(audit), told(audit)) == ("", "nobody had accepted or rejected it")
     assert ("Decision", "nobody had accepted or rejected it") in page(audit).made
     assert "<dt>Decision</dt><dd class=" not in render(audit)
+
+
+def test_a_profile_that_stands_in_for_a_baseline_is_named():
+    stands = {"name": "digits", "digest": "d" * 64, "audits": 12, "bands": {}}
+    made = dict(page({**factory.blocked(), "profile": stands}).made)
+    assert made["Profile"].startswith(f"digits, from 12 audits, digest {'d' * 64}; it stands in")
+    assert "Profile" not in dict(page(factory.blocked()).made)
