@@ -7,8 +7,9 @@ rejected stands for no baseline, and leaves the next with the same finding.
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice, takewhile
 from typing import Annotated, ClassVar
 
@@ -55,12 +56,11 @@ class DuplicateLayers:
         The latter is information. No copies are zero and constant layers, identities, filters
         of one direction, and what an embedding is tied to.
         """
-        digests = {layer.name: layer.digest for layer in case.layers}
-        modules = _Modules(digests, sorted(digests))
+        is_copy = _comparing({layer.name: layer.digest for layer in case.layers})
         whole: dict[tuple[str, str], None] = {}
         for first, *others in self._groups(case.layers):
             pairs = {other: _differing(first, other) for other in others}
-            copied = {other: pair for other, pair in pairs.items() if modules.is_copy(*pair)}
+            copied = {other: pair for other, pair in pairs.items() if is_copy(*pair)}
             whole |= dict.fromkeys(copied.values())
             if names := [other for other in others if other not in copied]:
                 yield self._finding(first, names)
@@ -99,23 +99,22 @@ class DuplicateLayers:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Modules:
-    """The layers below every dotted beginning of their names."""
+def _comparing(digests: Mapping[str, str]) -> Callable[[str, str], bool]:
+    """Tells whether two modules have several layers, and each the values of the other's."""
+    names = sorted(digests)
 
-    digests: Mapping[str, str]  # of every layer, by its name
-    names: Sequence[str]  # sorted
-
-    def is_copy(self, one: str, other: str) -> bool:
-        """Whether two modules have several layers, and each the values of the other's."""
-        inside, there = self._below(one), self._below(other)
-        return len(inside) > 1 and inside == there
-
-    def _below(self, module: str) -> dict[str, str]:
+    @cache
+    def below(module: str) -> Mapping[str, str]:
         start = f"{module}."
-        behind = islice(self.names, bisect_left(self.names, start), None)
+        behind = islice(names, bisect_left(names, start), None)
         inside = takewhile(lambda name: name.startswith(start), behind)
-        return {name.removeprefix(start): self.digests[name] for name in inside}
+        return {name.removeprefix(start): digests[name] for name in inside}
+
+    @cache
+    def is_copy(one: str, other: str) -> bool:
+        return len(below(one)) > 1 and below(one) == below(other)
+
+    return is_copy
 
 
 def _differing(one: str, other: str) -> tuple[str, str]:
