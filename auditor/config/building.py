@@ -10,6 +10,8 @@ from auditor.errors import ConfigError
 from auditor.plugins import Room, build, plugin
 from auditor.records import Rhythm
 
+SEPARATOR = ":"  # of source and model, in policies and on the command line
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -87,5 +89,9 @@ def _built(
         if part.name in built:
             twice = f"two {room} are named {part.name}; give each a name of its own with name:"
             wrong.append(one.place.problem(twice))
+        if room == "sources" and SEPARATOR in part.name:
+            named = f"found {part.name[:80]!r}: expected a name without {SEPARATOR}"
+            reason = "what comes before the first one is the source of a model"
+            wrong.append(one.place.inside("name").problem(f"{named}; {reason}"))
         built[part.name] = part
     return built, wrong

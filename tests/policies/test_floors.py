@@ -1,9 +1,11 @@
 """A floor under every policy: what a project may not loosen, whatever it tries."""
 
+from dataclasses import replace
+
 import pytest
 
 from auditor.checks.base import Case
-from auditor.config import Config, Plugin, load
+from auditor.config import Config, Plugin, load, parts
 from auditor.errors import ConfigError
 from auditor.policies import configured, layers
 from auditor.policies.layers import FLOOR
@@ -214,3 +216,11 @@ def test_under_a_floor_of_the_machine_nothing_is_kept_out_of_sight(folder, text,
 def test_more_may_be_measured(folder, text):
     root = folder(policy="{}", floor="extends: []\nchecks: {all_zero: error}")
     assert layers(with_analysis(root, text), environ={FLOOR: str(root / "floor.yaml")})
+
+
+def test_no_name_of_a_source_hides_a_model_from_rules_by_name(folder):
+    """Of ``x:y:prod-net`` with a source ``x:y`` the name alone would be ``y:prod-net``."""
+    config = made(folder(policy="{}"))
+    hiding = replace(config.sources[0], settings={"root": "models", "name": "x:y"})
+    with pytest.raises(ConfigError, match="found 'x:y': expected a name without :; what comes"):
+        parts(config.model_copy(update={"sources": (hiding,)}))
