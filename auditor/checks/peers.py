@@ -14,11 +14,11 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auditor.checks.base import Case
 from auditor.records import Band, LayerRecord
-from auditor.spectral.robust import Outlier, among, among_neighbours
+from auditor.spectral.robust import Outlier, among, among_neighbours, is_no_chance
 
 METRIC = "log_spectral_norm"
 MIN_KIN = 8  # a robust z-score of fewer layers says nothing
@@ -28,6 +28,8 @@ MIN_NEIGHBOURS = 5  # of a line; with fewer its spread is a matter of luck
 LEAST_NEAR = 0.2  # of log10: so that five times it is what the change of a layer is held to
 MIN_AUDITS = 5  # of a profile: one of fewer says how these models are, not how models are
 ADAPTER = "lora"
+FAR = 5.0  # robust standard deviations
+BY_CHANCE = 0.05  # share of independent values that lie so far to one side of six neighbours
 P5_TO_P95 = 3.29  # standard deviations of a normal distribution
 
 
@@ -78,9 +80,23 @@ def _among_kin(group: Sequence[LayerRecord]) -> Iterator[tuple[str, Score]]:
 
 
 def _in_depth(group: Sequence[LayerRecord]) -> Iterator[tuple[str, Score]]:
-    if len(group) > MIN_NEIGHBOURS and group[0].kind != ADAPTER:
-        found = among_neighbours([layer.metrics[METRIC] for layer in group], NEAREST, LEAST_NEAR)
-        yield from _named(group, found, "its neighbours in depth", "the nearest blocks")
+    """Scores that are sure where the whole row bears them out, or where they are too many.
+
+    In a row of independent values, however far apart they are, no more than `BY_CHANCE` of
+    them are `FAR` to one side of their neighbours; more of them are no chance.
+    """
+    if len(group) <= MIN_NEIGHBOURS or group[0].kind == ADAPTER:
+        return
+    found = among_neighbours([layer.metrics[METRIC] for layer in group], NEAREST, LEAST_NEAR)
+    sides = {side: sum(side * one.near >= FAR for one in found) for side in (-1, 1)}
+    many = {side for side, n in sides.items() if is_no_chance(n, len(found), BY_CHANCE)}
+    sure = [replace(one, z=one.near) if _side(one.near) in many else one for one in found]
+    yield from _named(group, sure, "its neighbours in depth", "the nearest blocks")
+
+
+def _side(value: float) -> int:
+    """Which side of 0 a number is on."""
+    return 1 if value > 0.0 else -1
 
 
 def _named(

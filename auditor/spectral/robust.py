@@ -11,6 +11,7 @@ from scipy.stats import beta, binom, theilslopes
 from auditor.records import FloatArray
 
 MAD_TO_SD = 1.4826  # for a normal distribution
+RARE = 0.02
 MOST = 1000  # points of a line
 
 
@@ -91,6 +92,11 @@ def share_interval(hits: int, total: int) -> tuple[float, float]:
     low = float(beta.ppf(0.025, hits, total - hits + 1)) if hits else 0.0
     high = float(beta.ppf(0.975, hits + 1, total - hits)) if hits < total else 1.0
     return low, high
+
+
+def is_no_chance(hits: int, total: int, share: float) -> bool:
+    """Whether so many hits are rarer than `RARE` where each is one with a probability `share`."""
+    return float(binom.sf(hits - 1, total, share)) < RARE
 
 
 def _others(size: int, i: int, k: int) -> NDArray[np.intp]:

@@ -136,12 +136,29 @@ def test_a_step_in_depth_is_no_collapse():
     assert not list(ScaleCollapse()(Case(row([2.0] * 8 + [0.5] * 8))))
 
 
-def test_where_all_blocks_differ_as_much_it_is_information():
-    """Of a network under a group regulariser; without a baseline nobody knows which are broken."""
-    restless = [0.57, -0.7, 0.63, -0.87, 0.84, -0.77, 0.63, -0.31, 0.49, -1.4, 0.77, 0.31]
-    found = list(ScaleCollapse()(Case(row(restless))))
-    assert found
-    assert {finding.severity for finding in found} == {Severity.INFO}
+REGULARISED = [0.57, -0.7, 0.63, -0.87, 0.84, -0.77, 0.63, -0.31, 0.49, -1.4, 0.77, 0.31]
+REGULARISED += [0.46, -0.52, 0.39, -0.94, 0.57, 0.31]  # of a network under a group regulariser
+
+
+def test_blocks_too_many_to_be_far_off_by_chance_collapsed():
+    """Five of eighteen: of independent values, however far apart, one in twenty lies so far."""
+    found = list(ScaleCollapse()(Case(row(REGULARISED))))
+    assert len(found) == 5
+    assert {finding.severity for finding in found} == {Severity.CRITICAL}
+
+
+def test_where_all_blocks_differ_as_much_one_of_them_is_information():
+    few = [-0.2 if i in {1, 3, 5, 15} else x for i, x in enumerate(REGULARISED)]
+    found = list(ScaleCollapse()(Case(row(few))))
+    assert [(one.layer, one.severity) for one in found] == [("layer.9.w", Severity.INFO)]
+    assert "by how much all blocks differ" in found[0].message
+
+
+@pytest.mark.parametrize("spread", [0.3, 0.6, 3.0])
+def test_independent_norms_are_hardly_ever_called_broken(rng, spread):
+    rows = [Case(row(rng.normal(0.0, spread, 18))) for _ in range(100)]
+    broken = [case for case in rows if any(f.severity > 10 for f in ScaleCollapse()(case))]
+    assert len(broken) <= 4
 
 
 @given(st.lists(st.floats(-0.35, 0.35), min_size=6, max_size=30), st.floats(-1.0, 1.0))
