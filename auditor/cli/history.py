@@ -49,7 +49,9 @@ def history(
             "Can be given several times.",
         ),
     ] = None,
-    last: Annotated[int, typer.Option(min=0, help="Newest versions; 0: all of them.")] = 20,
+    last: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help="Newest versions; 0: all of them.")
+    ] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a row per version.")] = False,
     config: ConfigFile = None,

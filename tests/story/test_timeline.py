@@ -177,7 +177,16 @@ def test_json_and_csv_have_the_same_rows(capsys):
 
 
 @pytest.mark.usefixtures("_here")
-@pytest.mark.parametrize("words", [["nobody"], ["digits", "--json", "--csv"], ["no/such/place"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nobody"],
+        ["digits", "--json", "--csv"],
+        ["a/b"],
+        ["\udcff"],
+        ["digits", "--last", "9" * 30],
+    ],
+)
 def test_what_cannot_be_told_is_one_line_and_exit_two(words, capsys):
     assert run(["history", *words]) == 2
     assert capsys.readouterr().err.count("\n") == 1
