@@ -173,7 +173,10 @@ class LayerChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A version against its baseline; layers matched by name and shape, or equal digest."""
+    """A version against its baseline; layers matched by name and shape, or equal digest.
+
+    Or by the name that llama.cpp has for them.
+    """
 
     baseline: ModelVersion
     layers: tuple[LayerChange, ...]
