@@ -86,7 +86,13 @@ def _rank_share(layer: LayerRecord) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleCollapse:
-    """A layer became far smaller than in the baseline, or than the others of its kind."""
+    """A layer became far smaller than in the baseline, or than the others of its kind.
+
+    It is held against the baseline; against the same module of all blocks, where there are
+    eight; against a line through the six nearest of them in depth; and against the band of its
+    kind in a profile. What only the nearest blocks say, in a model whose blocks differ as much
+    everywhere, is information.
+    """
 
     severity: ClassVar[Severity] = Severity.CRITICAL
     condition: ClassVar[str] = "Layers whose scale collapsed"
@@ -125,7 +131,10 @@ class ScaleCollapse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleExplosion:
-    """A layer became far larger than in the baseline, or than the others of its kind."""
+    """A layer became far larger than in the baseline, or than the others of its kind.
+
+    It is held against what `scale_collapse` is held against, on the other side.
+    """
 
     severity: ClassVar[Severity] = Severity.WARNING
     condition: ClassVar[str] = "Layers whose scale exploded"

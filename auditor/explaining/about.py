@@ -54,7 +54,7 @@ class AboutCheck:
     def detail(self) -> str:
         """What it does exactly, where there is more to say than the thresholds do."""
         _, _, rest = (inspect.getdoc(self.check) or "").partition("\n")
-        return " ".join(rest.split())
+        return " ".join(rest.replace("`", "").split())
 
     @property
     def severity(self) -> str:

@@ -1,6 +1,6 @@
 import math
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,8 +10,10 @@ from auditor.checks.base import Case
 from auditor.checks.peers import scores
 from auditor.checks.scale import RankCollapse, ScaleCollapse, ScaleExplosion
 from auditor.policy import Before, judge, preset
-from auditor.records import Band, Profile, Severity
+from auditor.records import Band, Profile, Severity, Waiver
 from tests.render.factory import compared, layer, version
+
+FIRST = date(2026, 1, 1)
 
 
 def against(now, before):
@@ -221,9 +223,8 @@ def series(*norms, accepted=()):
     for number, norm in enumerate(norms, 1):
         now = layer("fc", log_spectral_norm=norm)
         case = against(now, old) if old else Case((now,))
-        judged = judge(case, preset("observe"), before, model="m", as_of=date(2026, 1, 1))
-        scale = [one for one in judged.findings if one.check.startswith("scale_")]
-        found.append({one.check: str(one.origin) for one in scale})
+        judged = judge(case, preset("observe"), before, model="m", as_of=FIRST)
+        found.append(origins(judged))
         before, old = Before(findings=judged.findings, accepted=number in accepted), now
     return found
 
@@ -249,6 +250,28 @@ def test_an_accepted_version_is_the_measure_from_then_on():
     assert further == {"scale_collapse": "accepted"}
 
 
+def test_a_waived_change_gates_again_once_the_waiver_ended():
+    waiver = Waiver(
+        check="scale_collapse", model="m", layer="fc", reason="known", owner="a", expires=FIRST
+    )
+    policy = replace(preset("recommended"), waivers=(waiver,))
+    healthy, fallen = layer("fc", log_spectral_norm=2.0), layer("fc", log_spectral_norm=0.5)
+    second = judge(against(fallen, healthy), policy, Before(), model="m", as_of=FIRST)
+    assert second.verdict == "PASS"
+    before = Before(findings=second.findings)
+    third = judge(against(fallen, fallen), policy, before, model="m", as_of=FIRST)
+    assert origins(third) == {"scale_collapse": "waived"}
+    later = judge(
+        against(fallen, fallen), policy, before, model="m", as_of=FIRST + timedelta(days=1)
+    )
+    assert later.verdict == "BLOCK"
+    assert origins(later) == {"scale_collapse": "open"}
+
+
+def origins(judged):
+    return {f.check: str(f.origin) for f in judged.findings if f.check.startswith("scale_")}
+
+
 def test_coming_back_from_an_explosion_nobody_accepted_is_no_collapse():
     *_, back = series(0.0, 1.5, 0.0)
     assert back == {"scale_explosion": "fixed"}
@@ -264,7 +287,7 @@ def test_falling_further_than_the_explosion_is_a_collapse():
 def test_a_repaired_layer_of_a_first_version_has_not_exploded():
     """Without a baseline it is held against what is usual, and so is the next version."""
     broken, mended = outlier(12, -2.0), outlier(12, 1.2)
-    judged = judge(Case(broken), preset("observe"), model="m", as_of=date(2026, 1, 1))
+    judged = judge(Case(broken), preset("observe"), model="m", as_of=FIRST)
     comparison = compared(mended, {one.name: one for one in broken}, version(number="1"))
     case = Case(mended, comparison=comparison, stood=judged.findings)
     assert not list(ScaleExplosion()(case))
@@ -275,7 +298,7 @@ def test_a_fall_of_the_rank_that_stays_is_open():
     for rank in (256, 100, 100, 250):
         now = layer("fc", matrix_rank=rank)
         case = against(now, old) if old else Case((now,))
-        judged = judge(case, preset("observe"), before, model="m", as_of=date(2026, 1, 1))
+        judged = judge(case, preset("observe"), before, model="m", as_of=FIRST)
         fallen = [one for one in judged.findings if one.check == "rank_collapse"]
         found.append([str(one.origin) for one in fallen])
         before, old = Before(findings=judged.findings), now
