@@ -62,6 +62,7 @@ class Said:
     def policy(self, floor: Policy | None = None) -> Policy:
         """What it amounts to, on a floor."""
         baseline, retroactive = self.baseline, self.retroactive
+        below = floor is not None and floor.retroactive
         return Policy(
             name=self.name,
             checks=tuple(self._check(found) for found in checks.ALL),
@@ -69,7 +70,7 @@ class Said:
             baseline=baseline.value if baseline else Level.OFF,
             waivers=tuple(one.waiver for one in self.waivers),
             floor=floor,
-            retroactive=retroactive.value if retroactive else False,
+            retroactive=below or (retroactive is not None and retroactive.value),
         )
 
     def changed(self) -> tuple[Threshold, ...]:

@@ -104,6 +104,12 @@ def test_a_floor_lets_pass_what_it_says(judged):
     assert judged("extends: []", floor, *two).verdict is Verdict.BLOCK
 
 
+def test_a_floor_that_judges_history_again_does_so_under_every_policy(folder):
+    root = folder(policy="retroactive: false", floor="extends: []\nretroactive: true")
+    assert configured(made(root, floor="floor.yaml"), today=TODAY).retroactive
+    assert not configured(made(root), today=TODAY).retroactive
+
+
 # --- where it is named --------------------------------------------------------------------
 
 
