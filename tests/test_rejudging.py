@@ -12,13 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from auditor import checks
 from auditor.app import assemble
 from auditor.config import load
 from auditor.document import Document
+from auditor.ledger.models import AuditRow
 from auditor.pipeline import App, Outcome, once, rejudge
+from auditor.pipeline.rejudging import judged_now
 from auditor.records import Decision, ModelVersion
+from auditor.rejudging import own_words
 from auditor.telling import addresses, meet, tell
 from auditor.wall import process
 from auditor.weights import tensors
@@ -391,6 +396,24 @@ def test_a_process_that_dies_in_the_middle_is_continued(place):
     assert place.once().audited == []
 
 
+def test_a_document_that_was_changed_by_hand_ends_no_run(place, caplog):
+    place.policy("extends: observe")
+    place.write(1, **COLLAPSED)
+    place.write(1, model="other", **COLLAPSED)
+    place.once()
+    with place.app() as app, Session(app.ledger.engine.execution_options(writes=True)) as session:
+        row = session.scalars(select(AuditRow).order_by(AuditRow.id)).first()
+        row.document = {**row.document, "layers": [{"name": "fc1.weight", "shape": [0]}]}
+        session.commit()
+    place.policy("extends: recommended")
+    assert [one["verdict"] for one in place.once().audited] == ["BLOCK"]
+    (line,) = [one for one in caplog.records if vars(one).get("event") == "audit.unjudged"]
+    assert "cannot be judged again" in line.getMessage()
+    caplog.clear()
+    place.once()
+    assert not caplog.records, "said once"
+
+
 def test_an_audit_that_comes_in_between_counts(place):
     place.write(1, **COLLAPSED)
     before = place.once().audited[0]
@@ -399,3 +422,71 @@ def test_an_audit_that_comes_in_between_counts(place):
         stale = {**before, "id": "b", "rejudged": {"id": "another", "verdict": "", "why": ""}}
         assert not app.ledger.save_again(one.number, stale, sinks=[], at=app.clock())
     assert place.newest(1)["id"] == before["id"]
+
+
+# --- as if it had been judged so at first -----------------------------------------------------
+
+LIMITS = """
+extends: recommended
+checks: {over_trained: {level: warn, below: 4.5}}
+rules:
+  - {metric: alpha, of: median, level: warn, max: 2.0}
+  - {metric: relative, of: layer, level: warn, max: 0.2, layer: "fc*"}
+  - {metric: stable_rank, of: mean, level: warn, max_increase: 0.5}
+"""
+
+
+def busy(place: Place) -> None:
+    """Two versions with something of every kind between them, and one of an adapter."""
+    rng = np.random.default_rng(7)
+    place.write(1)
+    tensors = weights(7)
+    moved = weights()["head.weight"]
+    del tensors["head.weight"]
+    later = {
+        **tensors,
+        "moved.weight": moved,
+        "added.weight": weights(8)["fc1.weight"],
+        "fc2.weight": models.collapsed(),
+        "nan.weight": np.full((16, 16), np.nan),
+        **ZERO,
+    }
+    write(place.root / "models/net/2", later, day=2)
+    adapter = {
+        "layers.0.q_proj.lora_A.weight": rng.normal(size=(4, 64)),
+        "layers.0.q_proj.lora_B.weight": rng.normal(size=(48, 4)),
+    }
+    write(place.root / "models/adapter/1", adapter, day=1)
+
+
+@pytest.mark.parametrize(
+    "policy", ["extends: strict\nbaseline: off", "extends: recommended", LIMITS]
+)
+def test_it_says_what_it_would_have_said_at_first(place, policy, tmp_path):
+    place.policy("extends: observe")
+    busy(place)
+    place.once()
+    place.policy(f"{policy}\nretroactive: true")
+    place.once()  # what is otherwise now
+
+    other = Place(tmp_path / "other")
+    (other.root / "models").mkdir(parents=True)
+    other.policy(policy)
+    busy(other)
+    with pytest.MonkeyPatch.context() as there:
+        there.chdir(other.root)
+        other.once()
+
+    with place.app() as app:
+        again = {}
+        for one in app.ledger.judged():
+            found = app.ledger.audited_version(one.number)
+            examiner = app.examiner
+            now = judged_now(found, app.ledger, examiner.policy, examiner.memory, app.clock())
+            again[found[0].id] = json.loads(json.dumps(now))
+    for version, now in again.items():
+        first = other.newest(int(version.version), version.model)
+        assert own_words(now["reason"]) == first["reason"]
+        for key in ("verdict", "gate", "findings", "counts", "layers", "skipped"):
+            assert now[key] == first[key], (version, key)
+    assert len(again) == 3

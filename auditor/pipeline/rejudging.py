@@ -126,10 +126,10 @@ def judged_now(
 ) -> Document | None:
     """An audit as it is concluded now; None where its document cannot be read."""
     version, audit = found
+    known = known_of(ledger, version, audit, at.date())
     try:
-        known = known_of(ledger, version, audit, at.date())
         return rejudged(audit, policy, known, at=at, recall=memory.recall)
-    except (KeyError, TypeError, ValueError, AttributeError):  # one that was changed by hand
+    except Exception:  # one document that was changed by hand, or a bug, ends no run
         log.exception("%s: cannot be judged again", version.id, extra={"event": "audit.unjudged"})
         return None
 
