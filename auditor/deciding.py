@@ -69,7 +69,10 @@ def record(ledger: Ledger, version: ModelVersion, said: Decision, sinks: Sequenc
         If the version was never audited.
     """
     if ledger.latest(version) is None:
-        raise UsageError(f"{version.uri} was never audited; run auditor once first")
+        raise UsageError(
+            f"{version.uri} was never audited; run auditor once first, or auditor backfill for a "
+            "version older than what is watched"
+        )
     ledger.decide(version, said, sinks)
 
 
