@@ -154,6 +154,8 @@ def test_both_verdicts_stay_on_record_and_the_new_one_is_delivered(place):
         assert app.ledger.due(app.clock() + DAY) == []
     (report,) = (place.root / "reports").rglob("*.json")
     assert json.loads(report.read_text())["id"] == second["id"]
+    page = report.with_suffix(".html").read_text()
+    assert f"as the policy has changed; audit {first['id']} said REVIEW" in page
 
 
 def test_people_are_told_of_another_verdict_once(place):

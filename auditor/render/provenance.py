@@ -24,6 +24,8 @@ def provenance(document: Document) -> Iterator[tuple[str, str]]:
     if (profile := document["profile"]) is not None:
         yield "Profile", _profile(profile)
     yield "Decision", told(document)
+    if (again := document["rejudged"]) is not None:
+        yield "Judged again", f"as {again['why']}; audit {again['id']} said {again['verdict']}"
     policy = document["policy"]
     yield "Policy", f"{policy['name']}, hash {policy['hash']}"
     yield "Analyzer", f"{analyzer['version']}, metric set {analyzer['metric_set']}"
