@@ -43,6 +43,7 @@ ONCE: tuple[type[Check], ...] = (  # of one version alone: what happened to it o
     *structure.CHANGES,
     drift.LargeChange,
     *drift.STANDSTILLS,
+    whole.UnusualDistance,
 )
 EVENTS = frozenset(map(name_of, ONCE))  # whose findings are never carried over
 VERSION = 3  # raised when a check would judge the same measurements differently

@@ -60,8 +60,8 @@ def told(figures: Figures | None) -> Iterator[str]:
         return
     yield f"{figures.trust[0].upper()}{figures.trust[1:]}."
     if figures.well_trained:
-        yield f"false alarms on well-trained networks: {figures.well_trained}"
-    yield from (f"found of {cause}: {rate}" for cause, rate in figures.causes.items())
+        yield f"well-trained networks, nothing wrong: found in {figures.well_trained}"
+    yield from (f"{cause}: found in {rate}" for cause, rate in figures.causes.items())
     if figures.remark:
         yield figures.remark
 

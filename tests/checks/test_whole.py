@@ -66,7 +66,7 @@ def test_a_common_shift_is_found_with_an_interval_about_it(rng, shift, found):
     findings = list(MedianShift()(against(layers(after), layers(before))))
     assert bool(findings) == found
     for finding in findings:
-        low, high = finding.interval
+        low, high = finding.interval or (0.0, 0.0)
         assert low < shift < high
 
 
