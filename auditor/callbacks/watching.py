@@ -77,7 +77,8 @@ class Watch:
         A model whose weights lie in parts on several machines is left alone, and so is one
         that cannot be measured: a warning says why, once, and the training goes on.
         """
-        due = step // self.every > self._step // self.every
+        before = self._step if 0 < self._step <= step else step - 1  # resumed, or begun again
+        due = step // self.every > before // self.every
         self._step = step
         if not due or self._is_too_soon():
             return

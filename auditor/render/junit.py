@@ -93,6 +93,9 @@ def _properties(document: Document) -> Iterator[tuple[str, str]]:
     model, policy = document["model"], document["policy"]
     yield "verdict", document["verdict"]
     yield "reason", document["reason"]
+    if said := document["decision"]:
+        words = "accepted" if said["accept"] else "rejected"
+        yield "decision", f"{words} by {said['by']}: {said['reason']}"
     yield "audit", document["id"]
     yield "model", f"{model['source']}:{model['name']}@{model['version']}"
     yield "uri", model["uri"]

@@ -72,10 +72,11 @@ def _parts(document: Document, of: Page) -> Iterator[Part]:
     if document["decision"]:
         yield Part([_decision(document["decision"])])
     against = f"compared with {escaped(of.baseline)}" if of.baseline else "no baseline"
+    todo = [f"**What to do:** {escaped(of.todo)}  "] if of.todo != of.green else []
     yield Part(
         [
             f"**Why:** {escaped(of.reason)}  ",
-            f"**What to do:** {escaped(of.todo)}  ",
+            *todo,
             f"Policy {escaped(document['policy']['name'])}, {against}.",
         ]
     )

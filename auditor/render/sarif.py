@@ -151,6 +151,7 @@ def _facts(document: Document) -> Object:
     return {
         "verdict": document["verdict"],
         "reason": document["reason"],
+        "decision": document["decision"],
         "audit": document["id"],
         "model": document["model"],
         "baseline": (document["comparison"] or {}).get("baseline"),

@@ -53,6 +53,13 @@ def test_a_step_that_is_left_out_or_told_twice_is_no_other_look():
     assert [look.step for look in watch.history] == [12, 29, 30]
 
 
+def test_a_training_that_is_resumed_or_begun_again_keeps_to_the_same_steps():
+    watch, model = Watch(every=10, clock=lambda: 0.0), network()
+    for step in (1003, 1009, 1010, 1011, 1, 9, 10):
+        watch.step(model, step, nowhere)
+    assert [look.step for look in watch.history] == [1010, 10]
+
+
 def test_what_took_too_long_is_done_less_often():
     clock = Clock()
     watch, model = Watch(every=1, budget=0.1, clock=clock), network()

@@ -108,6 +108,17 @@ def test_what_was_not_looked_for_is_skipped():
     assert {case[0].tag for case in found.values()} == {"skipped"}
 
 
+def test_a_decision_is_a_property_and_changes_no_case():
+    said = {"accept": False, "by": "ann", "reason": "too late", "at": "", "until": None, "via": ""}
+    document = factory.passing()
+    root = parsed({**document, "decision": said})
+    found = {one.attrib["name"]: one.attrib["value"] for one in root.iter("property")}
+    assert found["decision"] == "rejected by ann: too late"
+    assert found["verdict"] == "PASS"
+    assert "decision" not in {one.attrib["name"] for one in parsed(document).iter("property")}
+    assert root[0].attrib["failures"] == "0"
+
+
 def test_limits_on_metrics_are_told_under_their_own_rows():
     limits = (
         MetricRule(metric="alpha", of=Of.LAYER, bound=Bound.MAX, limit=2.0, level=Level.WARN),

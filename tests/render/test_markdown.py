@@ -30,6 +30,12 @@ def test_it_begins_with_the_verdict_why_and_what_to_do():
     assert "run your evaluations too" in lines[-1]
 
 
+def test_a_green_one_says_once_what_green_means():
+    text = comment(factory.passing())
+    assert text.count("run your evaluations too") == 1
+    assert "What to do" not in text
+
+
 def test_failed_conditions_are_a_table_and_passed_ones_are_not_in_it():
     rows = [line for line in comment(factory.blocked()).splitlines() if line.startswith("| ✖")]
     assert [row.split("|")[2].strip() for row in rows] == [
