@@ -26,7 +26,7 @@ KEYS = (
 IN_WAIVERS = ("waivers",)  # keys of a file of waivers
 USUAL = "recommended"  # what a file extends that does not say
 LONGEST_NAME = 4000  # of a path; a file system refuses to look for a longer one
-LARGEST = 1_000_000  # bytes of a file; one that people read is far smaller
+LARGEST = 300_000  # bytes of a file; more than fit in 10,000 values, and soon read
 DEEPEST = 8  # files that extend one another
 MOST_FILES = 50  # of a policy
 
