@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 from scipy.stats import beta
@@ -44,13 +45,18 @@ class Rate:
         >>> [round(end, 4) for end in Rate(0, 80).interval]
         [0.0, 0.0451]
         """
-        tail, misses = (1.0 - CONFIDENCE) / 2.0, self.total - self.hits
-        low = float(beta.ppf(tail, self.hits, misses + 1)) if self.hits else 0.0
-        high = float(beta.ppf(1.0 - tail, self.hits + 1, misses)) if misses else 1.0
-        return low, high
+        return _interval(self.hits, self.total)
 
     def __str__(self) -> str:
         return f"{self.hits} / {self.total}" if self.total else "–"
+
+
+@cache
+def _interval(hits: int, total: int) -> tuple[float, float]:
+    tail, misses = (1.0 - CONFIDENCE) / 2.0, total - hits
+    low = float(beta.ppf(tail, hits, misses + 1)) if hits else 0.0
+    high = float(beta.ppf(1.0 - tail, hits + 1, misses)) if misses else 1.0
+    return low, high
 
 
 def rate(outcomes: Iterable[T], hit: Callable[[T], bool]) -> Rate:
