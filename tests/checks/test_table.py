@@ -42,7 +42,7 @@ def test_is_explained(check):
     assert check.condition
     assert len(check.meaning.split(". ")) == 2, "two sentences"
     assert check.advice.endswith(".")
-    assert (check.__doc__ or "").endswith(".")
+    assert (inspect.getdoc(check) or "").endswith(".")
     assert len(re.findall(r"\.(?: |$)", check.theory)) >= 2, "two or three sentences"
 
 
