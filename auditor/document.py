@@ -79,13 +79,12 @@ def table(layers: Sequence[LayerRecord], skipped: Sequence[Skip]) -> dict[str, A
 def audit_id(audit: Audit) -> str:
     """Name of this audit: the same weights judged the same way have the same one."""
     profile = audit.profile.digest if audit.profile else ""
-    baseline = audit.comparison.baseline.identity if audit.comparison else profile
     parts = (
         audit.version.identity,
         audit.reading.digest,
         str(METRIC_SET),
         repr(audit.settings),
-        baseline,
+        audit.comparison.baseline.identity if audit.comparison else profile,
         audit.policy_hash,
     )
     return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

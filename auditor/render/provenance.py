@@ -20,9 +20,7 @@ def provenance(document: Document) -> Iterator[tuple[str, str]]:
     yield "Weights digest", _digest(weights)
     if unverified := [file["name"] for file in weights["files"] if not file["verified"]]:
         yield "Not verified", f"against the file's digest, read in parts: {', '.join(unverified)}"
-    yield from _baseline(document["comparison"])
-    if (profile := document["profile"]) is not None:
-        yield "Profile", _profile(profile)
+    yield from _baseline(document["comparison"], document["profile"])
     yield "Decision", told(document)
     if (again := document["rejudged"]) is not None:
         yield "Judged again", f"as {again['why']}; audit {again['id']} said {again['verdict']}"
@@ -48,12 +46,12 @@ def _setting(value: object) -> str:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
 
 
-def _profile(profile: Mapping[str, Any]) -> str:
-    said = f"{profile['name']}, from {profile['audits']} audits, digest {profile['digest']}"
-    return f"{said}; it stands in for a baseline"
-
-
-def _baseline(comparison: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+def _baseline(
+    comparison: Mapping[str, Any] | None, profile: Mapping[str, Any] | None
+) -> Iterator[tuple[str, str]]:
+    if profile is not None:
+        said = f"{profile['name']}, from {profile['audits']} audits, digest {profile['digest']}"
+        yield "Profile", f"{said}; it stands in for a baseline"
     if comparison is None:
         yield "Baseline", "none: every finding counts as new"
         return
