@@ -25,7 +25,8 @@ def interval(layer: LayerRecord) -> tuple[float, float]:
 
 def has_alpha(layer: LayerRecord) -> bool:
     """Whether its α is known with an interval, and more than its random twin's."""
-    return all(map(math.isfinite, interval(layer))) and not is_random_like(layer)
+    known = (layer.metrics.get("alpha", math.nan), *interval(layer))
+    return all(map(math.isfinite, known)) and not is_random_like(layer)
 
 
 def is_judged(layer: LayerRecord) -> bool:
