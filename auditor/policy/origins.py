@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from auditor.checks import EVENTS
 from auditor.checks.base import Case, is_change
 from auditor.policy.levels import OFF, Policy
-from auditor.records import Finding, Origin
+from auditor.records import Finding, Origin, Severity
 
 Key = tuple[str, str | None, tuple[int, ...] | None]
 STAYS = {  # what the baseline's finding makes of the same finding here; anything else is open
@@ -34,6 +34,8 @@ class Origins:
     """Tells the origin of findings of one version."""
 
     before: Before | None
+    stood: Mapping[Key, Finding]  # what was found in the baseline
+    anew: Mapping[Key, Severity]  # what today's checks find in it, and how grave
     renamed: Mapping[str, str]  # name here -> name in the baseline
     known: frozenset[Key] | None  # what an older analyzer found in these very weights
 
@@ -41,11 +43,20 @@ class Origins:
     def of(cls, case: Case, before: Before | None, known: Iterable[Finding] | None) -> "Origins":
         """Of the version in a case."""
         pairs = case.comparison.renamed if case.comparison else ()
-        keys = None if known is None else frozenset(_keys(known))
-        return cls(before, {after: old for old, after in pairs}, keys)
+        past = before or Before()
+        return cls(
+            before,
+            stood={one.key: one for one in past.findings if one.origin != Origin.FIXED},
+            anew={one.key: one.severity for one in past.anew},
+            renamed={after: old for old, after in pairs},
+            known=None if known is None else frozenset(one.key for one in known),
+        )
 
     def origin(self, finding: Finding) -> Origin:
-        """Where a finding comes from, before any waiver."""
+        """Where a finding comes from, before any waiver.
+
+        What was there as information and is a warning now is new: nobody accepted that.
+        """
         found = self._by_baseline(finding)
         if found == Origin.NEW and self.known is not None and finding.key not in self.known:
             return Origin.ANALYZER if _is_of_a_check(finding) else found
@@ -55,11 +66,12 @@ class Origins:
         if self.before is None or finding.check in EVENTS:
             return Origin.NEW
         key = self._then(finding)
-        stood = {one.key: one for one in self.before.findings if one.origin != Origin.FIXED}
-        if key in stood:
+        stood = self.stood.get(key)
+        if stood and (stood.severity >= finding.severity or not _is_of_a_check(finding)):
             accepted = self.before.accepted
-            return Origin.ACCEPTED if accepted else STAYS.get(stood[key].origin, Origin.OPEN)
-        return Origin.ANALYZER if key in _keys(self.before.anew) else Origin.NEW
+            return Origin.ACCEPTED if accepted else STAYS.get(stood.origin, Origin.OPEN)
+        is_older = key in self.anew and self.anew[key] >= finding.severity
+        return Origin.ANALYZER if is_older else Origin.NEW
 
     def fixed(self, findings: Iterable[Finding], policy: Policy, model: str) -> Iterator[Finding]:
         """What the baseline had and this version has not, of checks that are not off."""
@@ -99,9 +111,5 @@ def standing(before: Before | None) -> tuple[Finding, ...]:
 
 
 def _is_of_a_check(finding: Finding) -> bool:
-    """Whether what finds it can change with the analyzer; a limit changes with the policy."""
+    """Whether it can change with the analyzer; a limit, and how grave it is, with the policy."""
     return ":" not in finding.check
-
-
-def _keys(findings: Iterable[Finding]) -> set[Key]:
-    return {finding.key for finding in findings}
