@@ -26,7 +26,7 @@ def explain(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]", help="A check or a metric; all where left out.", show_default=False
+            metavar="NAME", help="A check or a metric; all where left out.", show_default=False
         ),
     ] = None,
     *,
