@@ -160,7 +160,7 @@ def test_csv_has_a_row_per_layer_and_no_formula(tmp_path, capsys):
     write(tmp_path / "b", {name: 2 * value for name, value in model.items()})
     assert run(["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--csv", "--more"]) == 0
     [row] = csv.DictReader(capsys.readouterr().out.splitlines())
-    assert row["name"] == "'=cmd|x"
+    assert row["name"] == row["before"] == "'=cmd|x"
     assert float(row["relative"]) == pytest.approx(1.0)
     assert set(row) >= MORE
 

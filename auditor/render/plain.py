@@ -50,7 +50,8 @@ def csv_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
     A text that a spreadsheet would take for a formula is given a leading apostrophe.
     """
-    names = dict.fromkeys(name for row in rows for name in row if name not in STRUCTURE)
+    plain = (item for row in rows for item in row.items())
+    names = dict.fromkeys(n for n, v in plain if n not in STRUCTURE or isinstance(v, str))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(_cell(name) for name in names or ("name",))
