@@ -247,6 +247,15 @@ def test_a_waiver_that_is_extended_in_time_changes_nothing(place):
     assert place.once(days=31).audited == []
 
 
+def test_a_waiver_that_was_taken_out_is_a_change_of_the_policy(place):
+    place.policy(WAIVED.format(day=datetime.now(UTC) + 30 * DAY))
+    place.write(1, **ZERO)
+    place.once()
+    place.policy("extends: recommended")
+    (now,) = place.once().audited
+    assert (now["verdict"], now["rejudged"]["why"]) == ("BLOCK", "the policy has changed")
+
+
 # --- newer checks -----------------------------------------------------------------------------
 
 

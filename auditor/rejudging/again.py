@@ -15,6 +15,7 @@ from auditor.records import Finding, Origin, Verdict
 from auditor.rejudging.missing import Recall, Spectra, completed
 
 JUDGED_AGAIN = re.compile(r"^judged again, as .*?: ")
+WAIVER = re.compile(r"until (\d{4}-\d\d-\d\d) by ")  # as findings tell of one
 GREEN = (Verdict.PASS, Verdict.REVIEW)
 
 
@@ -77,7 +78,7 @@ def rejudged(
         started_at=at,
         seconds=0.0,
     )
-    why = _why(earlier, judged, policy)
+    why = _why(earlier, judged, policy, day)
     return {
         **document(now),
         "id": _name(earlier["id"], policy_hash, at.isoformat()),
@@ -164,17 +165,23 @@ def _judged(
     return judge(case, policy, before, model=series, as_of=day, known=rest)
 
 
-def _why(earlier: Document, judged: Judgement, policy: Policy) -> str:
+def _why(earlier: Document, judged: Judgement, policy: Policy, day: date) -> str:
     """Why it was judged again, to be read after "as"."""
     counted = {one.key for one in judged.findings if one.origin != Origin.WAIVED}
-    waived = (one for one in stored.findings(earlier) if one.origin == Origin.WAIVED)
-    if any(one.key in counted for one in waived):
+    found = stored.findings(earlier)
+    if any(one.key in counted and _has_ended(one.waiver, day) for one in found):
         return "a waiver has ended"
     if earlier["analyzer"]["checks"] != checks.VERSION:
         return "the checks are newer"
     if earlier["policy"]["name"] != policy.name:
         return "another policy holds"
     return "the policy has changed"
+
+
+def _has_ended(waiver: str, day: date) -> bool:
+    """Whether a waiver, as a finding tells of it, has had its last day."""
+    said = WAIVER.match(waiver)
+    return said is not None and said[1] < day.isoformat()
 
 
 def _name(*parts: str) -> str:
