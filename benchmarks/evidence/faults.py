@@ -117,8 +117,8 @@ def damaged(weights: Weights, name: str, damage: Damage, seed: int) -> Weights:
 
 
 def copied(weights: Mapping[str, np.ndarray], name: str, source: str) -> Weights:
-    """One tensor is a copy of another."""
-    return {**weights, name: weights[source]}
+    """One tensor is a copy of another; the very same array would be a tied one."""
+    return {**weights, name: weights[source].copy()}
 
 
 def _without_smallest(one: np.ndarray, share: float) -> np.ndarray:
