@@ -31,7 +31,8 @@ def pair(tmp_path):
 
 
 def test_every_layer_is_compared_or_said_not_to_be(pair):
-    found = auditor.compare(*pair)
+    before, after = pair
+    found = auditor.compare(before, after)
     details = found.details.set_index("name")
     assert {"fc1.weight", "fc2.weight", "new.weight"} <= set(details.index)
     assert found.comparison.renamed == (("old.weight", "new.weight"),)

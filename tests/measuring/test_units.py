@@ -84,9 +84,8 @@ def test_the_adapters_configuration_scales_the_product(rng, tmp_path):
 def test_distances_between_adapters_are_those_of_their_products(rng):
     before, after = factors(rng), factors(rng, rank=5)
     names = ("q.lora_A.weight", "q.lora_B.weight")
-    found = auditor.compare(
-        *(dict(zip(names, pair, strict=True)) for pair in (before, after)), more=True
-    )
+    first, second = (dict(zip(names, pair, strict=True)) for pair in (before, after))
+    found = auditor.compare(first, second, more=True)
     (change,) = found.comparison.layers
     one, two = (up.astype(float) @ down.astype(float) for down, up in (before, after))
     assert change.distances["delta_W"] == pytest.approx(np.linalg.norm(one - two), rel=1e-12)
