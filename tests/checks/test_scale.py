@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor import analyze
 from auditor.checks.base import Case
 from auditor.checks.peers import scores
 from auditor.checks.scale import RankCollapse, ScaleCollapse, ScaleExplosion
@@ -314,3 +315,48 @@ def test_a_renamed_layer_is_held_against_what_its_old_name_was():
     )
     (finding,) = ScaleCollapse()(replace(against(now, old), stood=[stood]))
     assert finding.evidence["before"] == 2.0
+
+
+# --- released models ----------------------------------------------------------------------
+
+HEALTHY = (
+    "distiller_resnet20/dense",
+    "resnet_cifar10/resnet20",
+    "resnet_cifar10/resnet56",
+    "kws_mcu/DS_CNN_S",
+    "mlperf_tiny/ad_autoencoder",
+    "silero_vad/v5_2024-06",
+    "stories260k/stories260K",
+    "ulfd_trajectory/RFB_epoch499",
+    "lora_sd/lora_disney",
+)
+
+
+@pytest.mark.data
+@pytest.mark.wide
+@pytest.mark.parametrize("model", HEALTHY)
+def test_no_layer_of_a_working_model_stands_out(data, model):
+    layers = analyze(data / "weights" / f"{model}.safetensors").layers
+    assert not [*ScaleCollapse()(Case(layers)), *ScaleExplosion()(Case(layers))]
+
+
+@pytest.mark.data
+@pytest.mark.wide
+def test_nearly_all_layers_made_ten_times_smaller_stand_out(data):
+    layers = analyze(data / "weights" / "resnet_cifar10" / "resnet56.safetensors").layers
+    blocks = [i for i, one in enumerate(layers) if one.shape[2:] == (3, 3) and one.index]
+    found = [i for i in blocks if layers[i].name in collapsed(shrunk(layers, i))]
+    assert len(found) > 0.95 * len(blocks)
+
+
+def shrunk(layers, place):
+    """All layers, of which one has a hundredth of its largest eigenvalue."""
+    one = layers[place]
+    norm = one.metrics["log_spectral_norm"] - 2.0
+    less = replace(one.measured, metrics={**one.metrics, "log_spectral_norm": norm})
+    return [*layers[:place], replace(one, measured=less), *layers[place + 1 :]]
+
+
+def collapsed(layers):
+    found = ScaleCollapse()(Case(layers))
+    return {finding.layer for finding in found if finding.severity == Severity.CRITICAL}
