@@ -97,10 +97,23 @@ def _general(case: Case, policy: Policy) -> Iterable[Condition]:
     if late := _left_out(case):
         yield Condition(TIMELY, ERROR, 0.0, float(late), None, passed=False)
     yield Condition(PARSED, ERROR, 0.0, float(bad), None, passed=bad == 0)
-    wanted = max((part.baseline for part in policy.parts), key=GRAVITY.index)
-    if wanted != OFF:
-        has = case.comparison is not None or case.profile is not None
-        yield Condition(BASELINE, wanted, 1.0, float(has), None, passed=has, least=True)
+    strictest = max(policy.parts, key=lambda part: GRAVITY.index(part.baseline))
+    if strictest.baseline != OFF:
+        yield _baseline(case, strictest)
+
+
+def _baseline(case: Case, policy: Policy) -> Condition:
+    has = case.comparison is not None or case.profile is not None
+    return Condition(
+        condition=BASELINE,
+        level=policy.baseline,
+        limit=1.0,
+        value=float(has),
+        baseline=None,
+        passed=has,
+        source=f"policy {policy.name}",
+        least=True,
+    )
 
 
 def _left_out(case: Case) -> int:

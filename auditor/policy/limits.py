@@ -84,7 +84,8 @@ def _finding(
     rule: MetricRule, layer: str | None, subject: str, moved: float, value: float, before: float
 ) -> Finding:
     now = f"{value:.4g}, {moved:+.4g} against {before:.4g}" if rule.is_relative else f"{value:.4g}"
-    message = f"{subject}: {now}" if layer is None else f"{subject} has {rule.metric} {now}"
+    beyond = f"{now}, {WORDS[rule.bound]} {rule.limit:g}"
+    message = f"{subject}: {beyond}" if layer is None else f"{subject} has {rule.metric} {beyond}"
     return Finding(
         severity=Severity.CRITICAL if rule.level == Level.ERROR else Severity.WARNING,
         message=message,

@@ -26,7 +26,7 @@ def test_a_median_above_its_limit_is_a_finding_about_the_whole_version():
     found = judged(policy(limit("alpha", "median", "max", 4.0, ERROR)), *alphas(3, 5, 9))
     [finding] = found.findings
     assert (finding.check, finding.layer, finding.value) == ("alpha:median:max", None, 5)
-    assert finding.message == "Median of alpha: 5"
+    assert finding.message == "Median of alpha: 5, above 4"
     assert found.verdict is Verdict.BLOCK
     told = row(found, "Median of alpha")
     assert (told.limit, told.value, told.baseline, told.passed) == (4.0, 5, None, False)
@@ -85,7 +85,9 @@ def test_a_rise_is_counted_from_the_baseline_over_the_layers_both_have():
     [finding] = found.findings
     assert finding.value == pytest.approx(0.2)
     assert finding.evidence["before"] == 3
-    assert finding.message == "Rise of the median of alpha: 3.2, +0.2 against 3"
+    assert (
+        finding.message == "Rise of the median of alpha: 3.2, +0.2 against 3, up by more than 0.1"
+    )
     told = row(found, "Rise of the median of alpha")
     assert told.value == pytest.approx(0.2)
 
@@ -117,8 +119,8 @@ def test_distances_to_the_baseline_have_limits_like_metrics():
     rule = limit("relative", "layer", "max", 0.1, ERROR)
     found = judged(policy(rule), *now, comparison=since(now, then), before=Before())
     assert [f.message for f in found.findings] == [
-        "fc0 has relative 0.214",
-        "fc1 has relative 0.214",
+        "fc0 has relative 0.214, above 0.1",
+        "fc1 has relative 0.214, above 0.1",
     ]
 
 
