@@ -13,21 +13,18 @@ from tests.render.factory import layer
 ERROR = 0.3
 
 
+ANY = layer("any")
+
+
 def row(alphas, error=ERROR, **given):
     """A layer a block with an α and its standard error."""
-    return Case(
-        tuple(
-            layer(
-                f"h.{i}.w",
-                i,
-                alpha=float(alpha),
-                alpha_lo=float(alpha) - 1.96 * error,
-                alpha_hi=float(alpha) + 1.96 * error,
-                **given,
-            )
-            for i, alpha in enumerate(alphas)
-        )
-    )
+    layers = []
+    for i, alpha in enumerate(map(float, alphas)):
+        ends = {"alpha_lo": alpha - 1.96 * error, "alpha_hi": alpha + 1.96 * error}
+        metrics = {**ANY.metrics, "alpha": alpha, **ends, **given}
+        measured = replace(ANY.measured, metrics=metrics)
+        layers.append(replace(ANY, name=f"h.{i}.w", index=i, measured=measured))
+    return Case(tuple(layers))
 
 
 def measured(truth, seed, error=ERROR):

@@ -15,18 +15,25 @@ from tests.render.factory import compared, layer, version
 ERROR = 0.2
 
 
+ANY = layer("any")
+
+
 def layers(alphas, **given):
+    """A layer a block with an α and its interval."""
     return tuple(
-        layer(
-            f"h.{i}.w",
-            i,
-            alpha=float(alpha),
-            alpha_lo=float(alpha) - 1.96 * ERROR,
-            alpha_hi=float(alpha) + 1.96 * ERROR,
-            **given,
+        replace(
+            ANY,
+            name=f"h.{i}.w",
+            index=i,
+            measured=replace(ANY.measured, metrics={**ANY.metrics, **near(alpha), **given}),
         )
-        for i, alpha in enumerate(alphas)
+        for i, alpha in enumerate(map(float, alphas))
     )
+
+
+def near(alpha):
+    ends = (alpha - 1.96 * ERROR, alpha + 1.96 * ERROR)
+    return {"alpha": alpha, "alpha_lo": ends[0], "alpha_hi": ends[1]}
 
 
 def against(now, before, stood=()):
