@@ -17,20 +17,24 @@ from sqlalchemy.orm import Session
 
 from auditor import checks
 from auditor.app import assemble
-from auditor.config import load
+from auditor.config import Config, load
 from auditor.document import Document
 from auditor.ledger.models import AuditRow
 from auditor.pipeline import App, Outcome, once, rejudge
 from auditor.pipeline.rejudging import judged_now
 from auditor.records import Decision, ModelVersion
 from auditor.rejudging import own_words
+from auditor.render import render
 from auditor.telling import addresses, meet, tell
 from auditor.wall import process
 from auditor.weights import tensors
 from tests import models
+from tests.ledger.conftest import made_file
 from tests.models import weights, write
 from tests.telling.conftest import configured
 from tests.telling.receiver import receiving
+
+__all__ = ["made_file"]  # a fixture
 
 COLLAPSED = {"fc2.weight": models.collapsed()}
 ZERO = {"zero.weight": np.zeros((16, 16))}
@@ -59,11 +63,19 @@ class Place:
     def policy(self, text: str) -> None:
         (self.root / "policy.yaml").write_text(text)
 
+    def config(self, **changed: str) -> Config:
+        """Few refits, and no pages: they are others' subject."""
+        plain = {
+            "policy": "policy.yaml",
+            "analysis": "{bootstrap: 20}",
+            "sinks": "[{kind: files, formats: [json]}]",
+        }
+        return load(models.config(self.root, **{**plain, **changed}))
+
     @contextmanager
     def app(self, days: int = 0) -> Iterator[App]:
         """Everything a run needs, so many days from now."""
-        config = load(models.config(self.root, policy="policy.yaml"))
-        with assemble(config, execute=process.here) as app:
+        with assemble(self.config(), execute=process.here) as app:
             at = app.clock() + days * DAY
             clock: Callable[[], datetime] = at.replace
             yield replace(app, clock=clock, examiner=replace(app.examiner, clock=clock))
@@ -85,8 +97,9 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch) -> Place:
+def place(tmp_path, monkeypatch, made_file) -> Place:
     monkeypatch.chdir(tmp_path)
+    shutil.copyfile(made_file, tmp_path / "auditor.db")
     (tmp_path / "models").mkdir()
     here = Place(tmp_path)
     here.policy("extends: recommended")
@@ -154,8 +167,8 @@ def test_both_verdicts_stay_on_record_and_the_new_one_is_delivered(place):
         assert app.ledger.due(app.clock() + DAY) == []
     (report,) = (place.root / "reports").rglob("*.json")
     assert json.loads(report.read_text())["id"] == second["id"]
-    page = report.with_suffix(".html").read_text()
-    assert f"as the policy has changed; audit {first['id']} said REVIEW" in page
+    said = f"as the policy has changed; audit {first['id']} said REVIEW"
+    assert said in render(second)
 
 
 def test_people_are_told_of_another_verdict_once(place):
@@ -355,10 +368,8 @@ def test_what_a_person_accepted_is_accepted_in_the_same_weights(place):
 
 
 def test_columns_that_were_not_measured_come_from_kept_spectra(place, unreadable):
-    (place.root / "config.txt").touch()
     place.write(1)
-    analysis = "{intervals: off}"
-    config = load(models.config(place.root, policy="policy.yaml", analysis=analysis))
+    config = place.config(analysis="{intervals: off}")
     with assemble(config, execute=process.here) as app:
         (before,) = once(app).audited
     assert "alpha_lo" not in before["layers"][0]
@@ -374,8 +385,7 @@ def test_columns_that_were_not_measured_come_from_kept_spectra(place, unreadable
 
 def test_where_spectra_are_gone_a_rule_has_not_been_looked_for(place):
     place.write(1)
-    analysis = "{intervals: off}"
-    config = load(models.config(place.root, policy="policy.yaml", analysis=analysis))
+    config = place.config(analysis="{intervals: off}")
     with assemble(config, execute=process.here) as app:
         once(app)
     shutil.rmtree(config.data / "spectra")
