@@ -250,6 +250,7 @@ def test_the_day_after_its_last_a_waiver_counts_no_more(place, unreadable):
     assert place.once(days=32).audited == []
 
 
+@pytest.mark.wide
 def test_a_waiver_that_is_extended_in_time_changes_nothing(place):
     place.policy(WAIVED.format(day=datetime.now(UTC) + 30 * DAY))
     place.write(1, **ZERO)
@@ -260,6 +261,7 @@ def test_a_waiver_that_is_extended_in_time_changes_nothing(place):
     assert place.once(days=31).audited == []
 
 
+@pytest.mark.wide
 def test_a_waiver_that_was_taken_out_is_a_change_of_the_policy(place):
     place.policy(WAIVED.format(day=datetime.now(UTC) + 30 * DAY))
     place.write(1, **ZERO)
@@ -309,6 +311,7 @@ def test_the_same_weights_registered_again_under_newer_checks_stay_green(place, 
     assert found["rejudged"] is None
 
 
+@pytest.mark.wide
 def test_the_same_weights_measured_again_by_a_newer_analyzer_stay_green(place):
     place.write(1, **COLLAPSED)
     with pytest.MonkeyPatch.context() as then:
@@ -322,6 +325,7 @@ def test_the_same_weights_measured_again_by_a_newer_analyzer_stay_green(place):
     assert "analyzer" in {one["origin"] for one in found["findings"]}
 
 
+@pytest.mark.wide
 def test_broken_weights_registered_again_under_newer_checks_stay_blocked(place):
     place.write(1, **COLLAPSED)
     with pytest.MonkeyPatch.context() as then:
@@ -383,6 +387,7 @@ def test_columns_that_were_not_measured_come_from_kept_spectra(place, unreadable
     assert now["analyzer"]["metric_set"] == before["analyzer"]["metric_set"]
 
 
+@pytest.mark.wide
 def test_where_spectra_are_gone_a_rule_has_not_been_looked_for(place):
     place.write(1)
     config = place.config(analysis="{intervals: off}")
@@ -417,6 +422,7 @@ def test_a_process_that_dies_in_the_middle_is_continued(place):
     assert place.once().audited == []
 
 
+@pytest.mark.wide
 def test_a_document_that_was_changed_by_hand_ends_no_run(place, caplog):
     place.policy("extends: observe")
     place.write(1, **COLLAPSED)
@@ -480,8 +486,11 @@ def busy(place: Place) -> None:
     write(place.root / "models/adapter/1", adapter, day=1)
 
 
+PRESETS = ("extends: strict\nbaseline: off", "extends: recommended")
+
+
 @pytest.mark.parametrize(
-    "policy", ["extends: strict\nbaseline: off", "extends: recommended", LIMITS]
+    "policy", [*(pytest.param(one, marks=pytest.mark.wide) for one in PRESETS), LIMITS]
 )
 def test_it_says_what_it_would_have_said_at_first(place, policy, tmp_path):
     place.policy("extends: observe")
