@@ -197,12 +197,19 @@ def both(folder: Path) -> tuple[Path, Path]:
     return models.write(folder / "after", later, day=2), folder / "before"
 
 
+def befores(document: Document) -> list[LayerRecord]:
+    """The baseline's layers."""
+    comparison = stored.comparison(document)
+    assert comparison is not None
+    return [change.before for change in comparison.layers]
+
+
 def test_a_real_audit_judged_again_says_the_same(tmp_path, config):
     after, before = both(tmp_path)
     for policy in PRESET_NAMES:
         found = audit(config, after, baseline=str(before), policy=policy)
         assert found["comparison"]["renamed"]
-        anew = checks.examine(Case([c.before for c in stored.comparison(found).layers]), CHECKS)
+        anew = checks.examine(Case(befores(found)), CHECKS)
         known = Before(anew, anew)
         assert judged_again(found, preset(policy), known) == concluded(found)
         assert same(again(document(stored.audit(found)))) == same(found)
@@ -242,7 +249,7 @@ def test_a_document_of_another_time_is_judged_as_far_as_it_goes(tmp_path, config
     after, before = both(tmp_path)
     found = audit(config, after, baseline=str(before))
     old = stored.completed(of_old(found))
-    anew = checks.examine(Case([c.before for c in stored.comparison(old).layers]), CHECKS)
+    anew = checks.examine(Case(befores(old)), CHECKS)
     then, now = (
         judged_again(one, preset("recommended"), Before(anew, anew)) for one in (old, found)
     )

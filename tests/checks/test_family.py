@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def measured(alpha: float):
     return replace(made, kind="dense", measured=replace(made.measured, metrics={"alpha": alpha}))
 
 
-def found(alpha: float, told: Profile | None, **thresholds: float):
+def found(alpha: float, told: Profile | None, **thresholds: Any):
     return list(OutsideProfile(**thresholds)(Case([measured(alpha)], profile=told)))
 
 

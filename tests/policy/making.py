@@ -8,7 +8,7 @@ from typing import Any
 from auditor.checks.base import Case
 from auditor.policy import AnyRule, Before, CheckRule, Judgement, MetricRule, Of, Policy, judge
 from auditor.policy.rules import Bound
-from auditor.records import Condition, Level, Waiver
+from auditor.records import Comparison, Condition, LayerRecord, Level, Waiver
 from tests.render.factory import compared, layer, version
 
 TODAY = date(2026, 3, 2)
@@ -49,7 +49,7 @@ def judged(
     return judge(Case(layers, **case), of, before, model=model, as_of=TODAY)
 
 
-def since(now: Sequence, then: Sequence):
+def since(now: Sequence[LayerRecord], then: Sequence[LayerRecord]) -> Comparison:
     """Layers against those of the version before, by name."""
     return compared(now, {one.name: one for one in then}, version(number="3"))
 
@@ -60,5 +60,11 @@ def row(judgement: Judgement, condition: str) -> Condition:
 
 
 def waiver(check: str, **given: Any) -> Waiver:
-    said = {"model": "*", "layer": "*", "reason": "known", "owner": "ann", "expires": TODAY}
+    said: dict[str, Any] = {
+        "model": "*",
+        "layer": "*",
+        "reason": "known",
+        "owner": "ann",
+        "expires": TODAY,
+    }
     return Waiver(check=check, **(said | given))

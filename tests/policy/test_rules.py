@@ -6,7 +6,7 @@ import pytest
 
 from auditor.checks.base import name_of
 from auditor.checks.shape import OverTrained
-from auditor.policy import CheckRule, effective
+from auditor.policy import AnyRule, CheckRule, Policy, effective
 from auditor.records import Origin, Verdict
 from tests.policy.making import (
     ERROR,
@@ -130,11 +130,12 @@ def test_the_hash_is_of_the_rules_for_the_model_and_not_of_their_lines():
     assert digest(one) == digest(policy(check(ERROR), check(OFF, model="other")))
     others = [check(ERROR, max=1), check(WARN), check(ERROR, layer="a"), check(ERROR, kind="rnn")]
     limits = [limit("alpha", "median", "max", 5.0), limit("alpha", "median", "max", 6.0)]
-    found = {digest(policy(rule)) for rule in (check(ERROR), *others, *limits)}
+    every: list[AnyRule] = [check(ERROR), *others, *limits]
+    found = {digest(policy(rule)) for rule in every}
     assert len(found) == 7
 
 
-def digest(of) -> str:
+def digest(of: Policy) -> str:
     return of.hash("mlflow:digits", TODAY)
 
 

@@ -80,6 +80,6 @@ def test_the_interval_of_a_share_is_exact(hits, total):
 
 def test_of_very_many_points_a_part_gives_the_slope(rng):
     x = np.linspace(0.0, 1.0, 20 * MOST)
-    found, low, high = slope(x, 2.0 * x + rng.normal(0.0, 0.1, x.size))
+    found, low, high = slope(x.tolist(), (2.0 * x + rng.normal(0.0, 0.1, x.size)).tolist())
     assert low < 2.0 < high
     assert found == pytest.approx(2.0, abs=0.1)
