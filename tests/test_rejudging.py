@@ -411,7 +411,7 @@ def test_a_process_that_dies_in_the_middle_is_continued(place):
         def dies(self: object, number: int, *args: Any, **given: Any) -> bool:
             if next(count) == 1:
                 raise KeyboardInterrupt
-            return saved(self, number, *args, **given)
+            return bool(saved(self, number, *args, **given))
 
         with pytest.MonkeyPatch.context() as then:
             then.setattr(type(app.ledger), "save_again", dies)
@@ -429,7 +429,7 @@ def test_a_document_that_was_changed_by_hand_ends_no_run(place, caplog):
     place.write(1, model="other", **COLLAPSED)
     place.once()
     with place.app() as app, Session(app.ledger.engine.execution_options(writes=True)) as session:
-        row = session.scalars(select(AuditRow).order_by(AuditRow.id)).first()
+        row = session.scalars(select(AuditRow).order_by(AuditRow.id).limit(1)).one()
         row.document = {**row.document, "layers": [{"name": "fc1.weight", "shape": [0]}]}
         session.commit()
     place.policy("extends: recommended")
