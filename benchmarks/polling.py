@@ -26,6 +26,7 @@ API = "api/2.0/mlflow"
 QUESTIONS = (
     f"{API}/model-versions/search?max_results=50&order_by=creation_timestamp+DESC",
     f"{API}/registered-models/search?max_results=50&order_by=last_updated_timestamp+DESC",
+    f"{API}/model-versions/search?max_results=1000&filter=tags.%60auditor.decision%60+ILIKE+%27%25%27",
 )
 
 

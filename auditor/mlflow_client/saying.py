@@ -59,14 +59,19 @@ def statement(text: str) -> Statement:
     )
 
 
-def heard(place: Place, mark: Mark, known: Known, *, listens: bool) -> tuple[Mark, list[Said]]:
+def heard(
+    place: Place, mark: Mark, known: Known, now: int, *, listens: bool
+) -> tuple[Mark, list[Said]]:
     """What is said in a place, if that is something else than was heard last; and the mark then.
 
     Where nobody listens, nothing is said: what tags said before is taken back.
     """
+    if listens and mark.is_silent(now):
+        return mark, []
     found = place.tagged() if listens else ()
     if found is None:
         return mark, []
+    mark = replace(mark, asked=now, tags=len(found))
     texts = sorted((version.identity, text) for version, text in found)
     print_ = sha256(repr(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     if print_ == mark.said:

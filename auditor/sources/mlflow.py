@@ -188,7 +188,7 @@ class Mlflow:
             if changed:
                 yield from told(place, place.named(changed), known, known.models())
             yield from (Seen(one) for one in recent.seen if one.id.model not in changed)
-            mark, said = heard(place, mark, known, listens=self.decisions)
+            mark, said = heard(place, mark, known, _now(), listens=self.decisions)
             yield from said
             found[place.key] = mark
             yield self._reached(found)

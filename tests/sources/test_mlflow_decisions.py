@@ -91,12 +91,22 @@ def test_a_long_hostile_tag_takes_no_time():
 
 
 def test_a_mark_of_an_earlier_program_has_heard_nothing():
-    at = Mark(full=7, said="abc", doubts=("?",))
+    at = Mark(full=7, said="abc", asked=5, tags=2, doubts=("?",))
     text = cursor({"": at}, "w")
     assert marks(text, "w") == {"": at}
-    earlier = text.replace(',"said":"abc","doubts":["?"]', "")
+    earlier = text.replace(',"said":"abc","asked":5,"tags":2,"doubts":["?"]', "")
     assert marks(earlier, "w") == {"": Mark(full=7)}
     assert at.whole(9).said == ""  # all is told again after a look at everything
+
+
+@pytest.mark.parametrize(("tags", "seconds"), [(0, 0), (100, 0), (600, 60), (5000, 500)])
+def test_the_more_tags_there_are_the_less_often_they_are_asked_for(tags, seconds):
+    at = Mark(asked=1_000_000, tags=tags)
+    if seconds:
+        assert at.is_silent(1_000_000 + seconds * 1000 - 1)
+    assert not at.is_silent(1_000_000 + seconds * 1000)
+    assert not at.is_silent(999_999)  # the clock was set back
+    assert not at.whole(1_000_001).is_silent(10**12)
 
 
 # --- on a real server -------------------------------------------------------------------------
