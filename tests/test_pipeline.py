@@ -361,7 +361,7 @@ def test_a_full_disk_ends_the_run_and_is_no_versions_fault(root, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_write", full)
+        patch.setattr(files, "_write_archive", full)
         with pytest.raises(LedgerError, match="No space left on device"):
             run(root)
     with assemble(load(models.config(root)), execute=here) as app:
