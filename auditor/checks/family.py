@@ -71,9 +71,7 @@ class OutsideProfile:
         width = max(band.p95 - band.p5, LEAST_WIDTH[name])
         return max(band.p5 - value, value - band.p95) / width - self.widened
 
-    def _finding(
-        self, layer: str, kind: str, name: str, value: float, profile: Profile
-    ) -> Finding:
+    def _finding(self, layer: str, kind: str, name: str, value: float, profile: Profile) -> Finding:
         band = profile.bands[kind][name]
         usual = f"{band.p5:.3g} to {band.p95:.3g} in {kind} layers"
         margin = self.widened * max(band.p95 - band.p5, LEAST_WIDTH[name])
