@@ -25,9 +25,16 @@ LEAST = {  # eigenvalues below which a finding, or silence, says little: docs/ca
     **dict.fromkeys(("over_trained", "under_trained", "implausible_power_law"), 100),
     **dict.fromkeys(("alpha_spikes", "share_out_of_range", "alpha_shift"), 100),
 }
+UNTRIED = {
+    "unusual_distance": "The experiment has no long histories, so it says nothing of this check.",
+    "outside_profile": "The experiment has no profiles, so it says nothing of this check.",
+}
 REMARKS = {
     "large_change": "Every training anew changes every layer by about 1.4: alone it is no fault.",
-    "unusual_distance": "The experiment has no long histories, so it says nothing of this check.",
+    **UNTRIED,
+    "random_like": "Where labels are shuffled it is the layers that cannot learn them.",
+    "duplicate_layers": "A module that was copied whole, several matrices, is information.",
+    "rank_collapse": "Pruned networks that were fine-tuned lose rank, and may be right again.",
     "unsafe_pickle": "Tested with the readers of files; the experiment has no pickles.",
     "custom_code": "Tested with the readers of files; the experiment has no pickles.",
     "unverified_bytes": "Tested with sources that state digests; the experiment has none.",
