@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from scipy.stats import binomtest
-
 from auditor.checks.base import BEFORE, Case, Threshold
 from auditor.records import Finding, LayerRecord, Severity
 
@@ -197,7 +195,7 @@ class SpikeCountChange:
             now = layer.metrics.get("num_spikes", math.nan)
             if not abs(now - before) >= self.min_change:
                 continue
-            p = float(binomtest(int(now), int(now + before)).pvalue)
+            p = _chance(int(now), int(before))
             if p < self.max_p:
                 yield self._finding(layer, now, before, p)
 
@@ -213,6 +211,13 @@ class SpikeCountChange:
             value=p,
             evidence={"num_spikes": now, BEFORE: before},
         )
+
+
+def _chance(now: int, before: int) -> float:
+    """How probable counts as unequal are, where both are of one rate."""
+    from scipy.stats import binomtest  # noqa: PLC0415 - slow to import, and the parent needs none
+
+    return float(binomtest(now, now + before).pvalue)
 
 
 CHECKS = (RandomLike, CorrelationTraps, SpikeCountChange)

@@ -7,7 +7,6 @@ from statistics import fmean, median
 from typing import Annotated, ClassVar
 
 import numpy as np
-from scipy.stats import ks_2samp
 
 from auditor.checks.base import BEFORE, Case, Threshold
 from auditor.checks.shape import THEORY, has_alpha, interval, is_judged
@@ -150,6 +149,8 @@ class AlphaDistribution:
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         """Yield at most one finding."""
+        from scipy.stats import ks_2samp  # noqa: PLC0415 - slow to import, and the parent needs none
+
         pairs = _pairs(case)
         if len(pairs) < self.min_layers:
             return

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy.special import logsumexp
 
 from auditor.metrics.base import Metric
 from auditor.spectral.powerlaw import above_cut
@@ -93,6 +92,8 @@ def log_alpha_norm(s: Spectrum) -> float:
 
     over all eigenvalues, summed as logarithms so that nothing overflows.
     """
+    from scipy.special import logsumexp  # noqa: PLC0415 - slow to import
+
     if s.tail is None:
         return math.nan
     positive = s.eigenvalues[s.eigenvalues > 0.0]

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import minimize
 
 from auditor.records import FloatArray
 
@@ -120,6 +119,7 @@ def _truncated(x: FloatArray) -> Law | None:
     Minimised here, by logarithm of the rate: the package stops at four digits, or at a bound.
     """
     from powerlaw import Truncated_Power_Law  # noqa: PLC0415 - takes half a second
+    from scipy.optimize import minimize  # noqa: PLC0415 - slow to import
 
     start = (1.0 + _slope(x), 1.0 / float(x[-1]))
     law: Law = Truncated_Power_Law(xmin=UNIT, parameters=start, parameter_ranges=BOUNDS)

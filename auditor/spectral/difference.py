@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import entr
 
 from auditor.records import FloatArray, Matrix, Settings
 from auditor.spectral.powerlaw import TailFit, fit_tail
@@ -95,6 +94,8 @@ def effective_rank(values: FloatArray) -> float:
     >>> round(effective_rank(np.array([0.0, 4.0, 4.0, 4.0])), 12)
     3.0
     """
+    from scipy.special import entr  # noqa: PLC0415 - slow to import
+
     if values[-1] == 0.0:
         return 0.0
     sizes = np.sqrt(values / values[-1])

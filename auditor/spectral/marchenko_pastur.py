@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import gammainccinv
 
 from auditor.records import FloatArray
 
@@ -182,6 +180,8 @@ def _fitted_edge(n: int, m: int, sigma: float, level: float) -> float:
 @lru_cache(maxsize=1024)
 def _tracy_widom(above: float) -> float:
     """Quantile of the Tracy-Widom law (β = 1) that is exceeded with probability `above`."""
+    from scipy.special import gammainccinv  # noqa: PLC0415 - slow to import
+
     return 0.186054 * float(gammainccinv(46.446, above)) - 9.84801  # [3] Table 1
 
 
@@ -219,6 +219,8 @@ def _lower_sum(y: float, above: float) -> float:
 
 def _angle(r: float, above: float) -> float:
     """θ with the fraction `above` of eigenvalues between it and 0, the upper end."""
+    from scipy.optimize import brentq  # noqa: PLC0415 - slow to import
+
     return float(brentq(lambda theta: _above(theta, r) - above, 0.0, math.pi, xtol=1e-14))
 
 

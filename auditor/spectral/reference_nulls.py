@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from scipy.optimize import fmin
 
 from auditor.records import FloatArray, Matrix
 from auditor.spectral.eigenvalues import Eigensolver, spectra
@@ -67,6 +66,8 @@ def fit_density(eigenvalues: FloatArray, n: int, m: int) -> Bulk | None:
 
 def _sigma(scaled: FloatArray, ratio: float) -> float | None:
     """Standard deviation whose bulk is nearest to the density."""
+    from scipy.optimize import fmin  # noqa: PLC0415 - slow to import
+
     is_square = ratio == 1.0
     points, density = _density(np.sqrt(scaled) if is_square else scaled)
     some = density > THIN

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, binom, theilslopes
 
 from auditor.records import FloatArray
 
@@ -72,6 +71,8 @@ def slope(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
 
     Of more than `MOST` points every second, third and so on is left out: it looks at all pairs.
     """
+    from scipy.stats import theilslopes  # noqa: PLC0415 - slow to import
+
     step = -(-len(x) // MOST)
     line = theilslopes(y[::step], x[::step], alpha=0.95)
     return float(line.slope), float(line.low_slope), float(line.high_slope)
@@ -82,6 +83,8 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 
     Everything where there are fewer than six values.
     """
+    from scipy.stats import binom  # noqa: PLC0415 - slow to import
+
     here = sorted(values)
     k = int(binom.ppf(0.025, len(here), 0.5)) if here else 0
     return (here[k - 1], here[-k]) if k else (-math.inf, math.inf)
@@ -89,6 +92,8 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 
 def share_interval(hits: int, total: int) -> tuple[float, float]:
     """95 % interval of a share, by Clopper and Pearson."""
+    from scipy.stats import beta  # noqa: PLC0415 - slow to import
+
     low = float(beta.ppf(0.025, hits, total - hits + 1)) if hits else 0.0
     high = float(beta.ppf(0.975, hits + 1, total - hits)) if hits < total else 1.0
     return low, high
@@ -96,6 +101,8 @@ def share_interval(hits: int, total: int) -> tuple[float, float]:
 
 def is_no_chance(hits: int, total: int, share: float) -> bool:
     """Whether so many hits are rarer than `RARE` where each is one with a probability `share`."""
+    from scipy.stats import binom  # noqa: PLC0415 - slow to import
+
     return float(binom.sf(hits - 1, total, share)) < RARE
 
 

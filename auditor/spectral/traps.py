@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 
 from auditor.records import Matrix
 from auditor.spectral.blockwise import rows_of
@@ -42,6 +41,8 @@ def name_entries(
     list
         A tuple of (row, column, value) a trap, strongest trap first; empty after the 32nd.
     """
+    from scipy.linalg import eigh  # noqa: PLC0415 - slow to import
+
     named = min(count, MOST_TRAPS)
     gram = entries.gram(twin[np.newaxis], centred=True)[0]
     vectors = eigh(gram, subset_by_index=(entries.m - named, entries.m - 1))[1]
