@@ -9,6 +9,7 @@ from functools import partial
 from auditor.config.models import PINNED, PREVIOUS, PROFILE
 from auditor.examining import Chosen, Files
 from auditor.ledger import Ledger
+from auditor.ledger.order import position_of
 from auditor.records import ModelVersion, SourceFile
 from auditor.sources import Finder
 
@@ -112,4 +113,4 @@ def _may_be_one(chosen: Chosen, choice: Choice) -> bool:
 
 def _is_earlier(found: ModelVersion, version: ModelVersion) -> bool:
     """Whether one is not after the other; versions of different models have no order."""
-    return found.id.series != version.id.series or found.created_at < version.created_at
+    return found.id.series != version.id.series or position_of(found) < position_of(version)

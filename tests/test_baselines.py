@@ -128,6 +128,20 @@ def test_previous_may_be_unaudited_where_one_audit_is_asked_for(chosen, versions
     assert chosen("previous", unaudited=True) == "net 4"
 
 
+def test_versions_made_at_one_moment_are_in_the_order_of_their_numbers(tmp_path, ledger):
+    """As copied, unpacked or checked out all at once."""
+    for number in (9, 10, 11):
+        write(tmp_path / f"models/net/{number}", weights(number), day=1)
+    source = Folder(root=tmp_path / "models", settle=0.0)
+    ninth, tenth, _ = [one.version for one in told.seen(source)]
+    ledger.save(ninth, audited(ninth), sinks=[], at=START)
+    choice = Choice(["previous", str(tmp_path / "models/net/11")], source, ledger, TODAY, source.files)
+    found = choose(tenth, choice)
+    assert found is not None
+    assert found.version == ninth
+    assert choose(ninth, choice) is None
+
+
 # --- through the line -------------------------------------------------------------------------
 
 
