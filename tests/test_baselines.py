@@ -135,7 +135,9 @@ def test_versions_made_at_one_moment_are_in_the_order_of_their_numbers(tmp_path,
     source = Folder(root=tmp_path / "models", settle=0.0)
     ninth, tenth, _ = [one.version for one in told.seen(source)]
     ledger.save(ninth, audited(ninth), sinks=[], at=START)
-    choice = Choice(["previous", str(tmp_path / "models/net/11")], source, ledger, TODAY, source.files)
+    choice = Choice(
+        ["previous", str(tmp_path / "models/net/11")], source, ledger, TODAY, source.files
+    )
     found = choose(tenth, choice)
     assert found is not None
     assert found.version == ninth
