@@ -214,11 +214,13 @@ def _changed(
     layer: LayerRecord, severity: Severity, limits: _Limits, moved: float, *, stands: bool
 ) -> Finding:
     norm = layer.metrics["log_spectral_norm"]
+    times = 10 ** (limits.sign * moved / 2)
+    factor = f"{times:,.0f}" if times >= 100 else f"{times:.3g}"
     against = "its value before a change nobody accepted" if stands else "the baseline"
     return Finding(
         severity=severity,
         layer=layer.name,
-        message=f"{layer.name} became {10 ** (limits.sign * moved / 2):.3g} times {limits.word}: "
+        message=f"{layer.name} became {factor} times {limits.word}: "
         f"log10 spectral norm {norm:.2f}, {moved:+.2f} against {against}",
         rule=f"log10 of the largest eigenvalue changed by {limits.change:+g} or more",
         limit=limits.change,

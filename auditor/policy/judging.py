@@ -151,27 +151,26 @@ def _reason(
     gating = [one.finding for one in held if any(id(r) in lost for r in one.under.values())]
     if gating:
         return _symptoms(gating)
-    if verdict == Verdict.REVIEW:
-        return next(f"failed: {row.condition}" for row in gate if not row.passed)
+    if verdict != Verdict.PASS:  # nothing else is left that may have failed
+        return "there is no baseline to compare with, and the policy asks for one"
     return _clean(case, [one.finding for one in held]) + _not_looked_for(gate)
 
 
 def _symptoms(gating: Sequence[Finding]) -> str:
     """The worst finding in full, the others counted by what they are."""
     worst = min(gating, key=lambda finding: (finding.level != ERROR, -finding.severity))
-    others = Counter(finding.check for finding in gating)
-    like_it = others.pop(worst.check) - 1
+    others = Counter(_asked(finding) for finding in gating)
+    like_it = others.pop(_asked(worst)) - 1
     parts = [f"{worst.message} ({like_it} more like it)" if like_it else worst.message]
-    for check, number in others.items():
-        condition = _condition(check)
-        parts.append(f"{condition[0].lower()}{condition[1:]}: {number}")
+    for asked, number in others.items():
+        parts.append(f"{asked[0].lower()}{asked[1:]}: {number}")
     return "; ".join(parts)
 
 
-def _condition(check: str) -> str:
-    """What a finding's check asks; of a limit on a metric, its name."""
-    found = checks.BY_NAME.get(check)
-    return found.condition if found else f"beyond the limit {check}"
+def _asked(finding: Finding) -> str:
+    """What the finding's check looks for; of a limit on a metric, what is beyond it."""
+    found = checks.BY_NAME.get(finding.check)
+    return found.condition if found else finding.rule
 
 
 def _clean(case: Case, findings: Sequence[Finding]) -> str:

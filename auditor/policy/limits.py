@@ -16,6 +16,7 @@ SUMMARY: Mapping[Of, Callable[[Sequence[float]], float]] = {
     Of.P5: lambda values: float(np.percentile(values, 5)),
     Of.P95: lambda values: float(np.percentile(values, 95)),
 }
+NAMES = {Of.P5: "5th percentile", Of.P95: "95th percentile"}
 WORDS = {
     Bound.MAX: "above",
     Bound.MIN: "below",
@@ -36,7 +37,7 @@ def condition(rule: MetricRule) -> str:
     if rule.of == Of.LAYER:
         return f"Layers{rule.where} with {rule.metric} {WORDS[rule.bound]} {rule.limit:g}"
     change = {Bound.MAX_INCREASE: "Rise of the ", Bound.MAX_DECREASE: "Fall of the "}
-    text = f"{change.get(rule.bound, '')}{rule.of} of {rule.metric}"
+    text = f"{change.get(rule.bound, '')}{_quantity(rule)}"
     where = f" over layers{rule.where}" if rule.where else ""
     return text[0].upper() + text[1:] + where
 
@@ -89,7 +90,7 @@ def _finding(
     return Finding(
         severity=Severity.CRITICAL if rule.level == Level.ERROR else Severity.WARNING,
         message=message,
-        rule=f"{rule.of} of {rule.metric} {WORDS[rule.bound]} {rule.limit:g}",
+        rule=f"{_quantity(rule)} {WORDS[rule.bound]} {rule.limit:g}",
         layer=layer,
         limit=rule.limit,
         value=moved,
@@ -98,6 +99,13 @@ def _finding(
         meaning="A limit that the policy sets is passed; its owner knows what that means.",
         advice="See what changed the number; raise the limit only if the change was intended.",
     )
+
+
+def _quantity(rule: MetricRule) -> str:
+    """What the rule looks at, in words."""
+    if rule.of == Of.LAYER:
+        return f"{rule.metric} of a layer"
+    return f"{NAMES.get(rule.of, rule.of)} of {rule.metric}"
 
 
 def _layers(case: Case, rule: MetricRule) -> list[LayerRecord]:

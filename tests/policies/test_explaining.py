@@ -75,7 +75,7 @@ def test_the_gravest_come_first(part):
         ("all_zero", "Layers that are all zero: none may be new"),
         ("under_trained", "Layers that look under-trained: listed as information"),
         ("alpha:median:max_increase", "Rise of the median of alpha: at most 0.3"),
-        ("alpha:p5:min", "P5 of alpha: at least 1.5"),
+        ("alpha:p5:min", "5th percentile of alpha: at least 1.5"),
         (
             "stable_rank:layer:min",
             "Layers of kind attention with stable_rank below 2: none may be new",

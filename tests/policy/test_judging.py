@@ -9,11 +9,13 @@ import pytest
 from auditor import checks
 from auditor.checks.base import Case, name_of
 from auditor.policy import Before, Judgement, Policy, gates, judge, preset
+from auditor.policy.rules import Bound, MetricRule, Of
 from auditor.records import (
     UNTIMELY,
     Comparison,
     FileFailure,
     Finding,
+    Level,
     Origin,
     PickleGlobal,
     Reading,
@@ -207,6 +209,24 @@ def test_the_reason_names_the_worst_and_counts_the_rest():
     reason = judged(Case((OVER_TRAINED, other)), preset("recommended")).reason
     assert reason.startswith("fc2 lost its rank: 2 of 256")
     assert reason.endswith("; layers that look over-trained: 1")
+
+
+def test_the_reason_names_a_limit_in_words():
+    limit = MetricRule(
+        level=Level.WARN, source="here", metric="alpha", of=Of.LAYER, bound=Bound.MIN, limit=1.6
+    )
+    recommended = preset("recommended")
+    policy = replace(recommended, rules=(*recommended.rules, limit))
+    other = layer("fc2", 1, matrix_rank=2.0)
+    reason = judged(Case((OVER_TRAINED, other)), policy).reason
+    assert reason.endswith("; alpha of a layer below 1.6: 1")
+
+
+@pytest.mark.parametrize(("level", "verdict"), [("warn", "REVIEW"), ("error", "BLOCK")])
+def test_the_reason_says_that_there_is_no_baseline(level, verdict):
+    found = judged(Case((HEALTHY,)), replace(preset("recommended"), baseline=Level(level)))
+    said = "there is no baseline to compare with, and the policy asks for one"
+    assert (found.verdict, found.reason) == (verdict, said)
 
 
 def test_the_reason_counts_more_of_the_same():
