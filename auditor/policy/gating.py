@@ -67,9 +67,12 @@ def gates(finding: Finding) -> bool:
     A finding graver than its check's own severity does not exist; one below it was put
     down to information by the check and never gates.
     """
+    return _is_grave(finding) and finding.level != OFF and finding.origin in GATING
+
+
+def _is_grave(finding: Finding) -> bool:
     check = checks.BY_NAME.get(finding.check)
-    grave = check is None or finding.severity >= check.severity
-    return grave and finding.level != OFF and finding.origin in GATING
+    return check is None or finding.severity >= check.severity
 
 
 def covers(waiver: Waiver, finding: Finding) -> bool:
@@ -83,32 +86,31 @@ def covers(waiver: Waiver, finding: Finding) -> bool:
 
 def hold(case: Case, parts: Sequence[Part], origins: Origins) -> list[Held]:
     """Everything found, with origin and level, the gravest first."""
-    found: dict[Key, Finding] = {}
-    by: dict[Key, set[int]] = {}
+    found: dict[Key, dict[int, Finding]] = {}
     for i, part in enumerate(parts):
         for finding in part.found(case):
-            graver = found.get(finding.key)
-            if graver is None or graver.severity < finding.severity:
-                found[finding.key] = finding
-            by.setdefault(finding.key, set()).add(i)
+            found.setdefault(finding.key, {}).setdefault(i, finding)
     kinds = kinds_of(case.layers)
-    held = (
-        _held(finding, {i: parts[i] for i in by[key]}, origins.origin(finding), kinds)
-        for key, finding in found.items()
-    )
+    held = (_held(by, parts, origins, kinds) for by in found.values())
     return sorted(held, key=lambda one: -one.finding.severity)
 
 
 def _held(
-    finding: Finding, parts: Mapping[int, Part], origin: Origin, kinds: Mapping[str, str]
+    by: Mapping[int, Finding], parts: Sequence[Part], origins: Origins, kinds: Mapping[str, str]
 ) -> Held:
+    """A finding, by the part of the policy that found it; of several, the gravest.
+
+    Where it is information by the thresholds of one part, it does not count there.
+    """
+    finding = max(by.values(), key=lambda one: one.severity)
     kind = kinds.get(finding.layer or "", "")
     ruled = {
         i: rule
-        for i, part in parts.items()
-        if (rule := deciding(part.rules, finding.check, finding.layer, kind))
+        for i, one in by.items()
+        if _is_grave(one) or not _is_grave(finding)
+        if (rule := deciding(parts[i].rules, finding.check, finding.layer, kind))
     }
-    plain = replace(finding, origin=origin, level=_gravest(ruled.values()))
+    plain = replace(finding, origin=origins.origin(finding), level=_gravest(ruled.values()))
     if not gates(plain):
         return Held(plain, {})
     active = {i: rule for i, rule in ruled.items() if rule.level != OFF}

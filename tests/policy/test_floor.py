@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from auditor.checks.shape import OverTrained
+from auditor.checks.values import DeadRows
 from auditor.records import Level, Origin, Verdict
 from tests.policy.making import (
     ERROR,
@@ -19,6 +20,7 @@ from tests.policy.making import (
     policy,
     waiver,
 )
+from tests.render.factory import layer
 
 OVER = OverTrained.condition
 FLOOR = policy(check(ERROR, source="floor.yaml, line 2"))
@@ -107,3 +109,13 @@ def test_the_hash_knows_the_floor():
     of = policy(check(WARN))
     hashes = {one.hash("m:x", TODAY) for one in (of, replace(of, floor=FLOOR), FLOOR)}
     assert len(hashes) == 3
+
+
+def test_what_is_information_by_the_thresholds_of_one_counts_under_the_other_only():
+    """The floor takes a layer's dead rows for a warning; the project would block, and does not."""
+    layers = layer("fc", dead_rows=60.0)  # of 512 rows
+    lax, tight = DeadRows(max_share=0.5), DeadRows(max_share=0.01)
+    ours = policy(check(ERROR, "dead_rows"), checks=(lax,))
+    floor = policy(check(WARN, "dead_rows"), checks=(tight,))
+    assert judged(ours, layers).verdict is Verdict.PASS
+    assert judged(replace(ours, floor=floor), layers).verdict is Verdict.REVIEW
