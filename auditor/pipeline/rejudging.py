@@ -64,7 +64,7 @@ def rejudge(app: App, outcome: Outcome | None = None) -> int:
         made = _rejudge(one, app)
         if made is None:
             unchanged[under].append(one.number)
-        else:
+        elif _save(one, made, app):
             added += 1
             if outcome is not None:
                 outcome.audited.append(made)
@@ -101,20 +101,25 @@ def seen_before(ledger: Ledger, version: ModelVersion, day: date, digest: str) -
 
 
 def _rejudge(one: Judged, app: App) -> Document | None:
-    """The audit that was added; None where there is no news, or nothing to judge."""
+    """The audit to add; None where there is no news, or nothing to judge."""
     found, at = app.ledger.audited_version(one.number), app.clock()
     if found is None:
         return None
     now = judged_now(found, app.ledger, app.examiner.policy, app.examiner.memory, at)
     if now is None or not has_changed(found[1], now):
         return None
-    version, audit = found
-    if not app.ledger.save_again(one.number, now, sinks=list(app.sinks), at=at):
-        return None  # examined in the meantime, by today's policy
-    text = "%s: %s, it was %s: %s"
-    told = (version.id, now["verdict"], audit["verdict"], now["reason"])
-    log.info(text, *told, extra=_about(audit, now))
     return now
+
+
+def _save(one: Judged, now: Document, app: App) -> bool:
+    """Keep an audit; False where another came in between, which the next run looks at."""
+    sinks, at = list(app.sinks), app.clock()
+    if not app.ledger.save_again(one.number, now, sinks=sinks, at=at):
+        return False
+    number, was = now["model"]["version"], now["rejudged"]["verdict"]
+    told = (f"{one.series}@{number}", now["verdict"], was, now["reason"])
+    log.info("%s: %s, it was %s: %s", *told, extra=_about(now))
+    return True
 
 
 def judged_now(
@@ -134,7 +139,7 @@ def judged_now(
         return None
 
 
-def _about(before: Document, now: Document) -> dict[str, object]:
+def _about(now: Document) -> dict[str, object]:
     model = now["model"]
     return {
         "event": "audit.rejudged",
@@ -143,7 +148,7 @@ def _about(before: Document, now: Document) -> dict[str, object]:
         "model": model["name"],
         "version": model["version"],
         "verdict": now["verdict"],
-        "was": before["verdict"],
+        "was": now["rejudged"]["verdict"],
     }
 
 
