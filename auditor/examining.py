@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 
 from auditor import METRIC_SET, checks, stored
@@ -13,19 +14,20 @@ from auditor.architecture.building import build
 from auditor.checks.base import Case
 from auditor.document import Document, analyzer, model, points
 from auditor.errors import SourceError, UsageError
-from auditor.policy import Before, Policy, judge
+from auditor.policy import COVERAGE, PARSED, TIMELY, Before, Policy, judge
 from auditor.profiles.families import Family, fitting
 from auditor.records import (
     Audit,
-    Finding,
     ModelVersion,
+    Origin,
     Profile,
     Reading,
+    Settings,
     SourceFile,
     Trend,
     Verdict,
 )
-from auditor.rejudging import Spectra, accepted_before, known_before, own_words, plausible
+from auditor.rejudging import Spectra, accepted_before, concluded, own_words, plausible, since
 from auditor.wall.jobs import (
     Against,
     Desk,
@@ -131,12 +133,14 @@ class Examiner:
         )
         series, day = version.id.series, started_at.date()
         before = self._before(chosen, found)
-        known = None
-        if seen and seen.document["verdict"] != Verdict.INCOMPLETE:
-            known = known_before(seen.document)
         if seen and seen.accepted:
             before = accepted_before(case, stored.findings(seen.document))
-        judgement = judge(case, self.policy, before, model=series, as_of=day, known=known)
+        judging = partial(judge, case, self.policy, before, model=series, as_of=day)
+        if seen and is_whole(seen.document):
+            newer = not is_as_today(seen.document, self.terms.settings)
+            judgement = since(seen.document, found.comparison, judging, newer=newer)
+        else:
+            judgement = judging()
         return Audit(
             version=version,
             reading=found.reading,
@@ -198,26 +202,41 @@ class Examiner:
         if chosen is None:
             return None
         anew = checks.examine(Case(found.before), self.policy.checks)
-        known: tuple[Finding, ...] = stored.findings(chosen.document) if chosen.document else anew
-        return Before(findings=known, anew=anew, accepted=chosen.accepted)
+        return concluded(chosen.document, anew, accepted=chosen.accepted)
 
 
 def is_measured(earlier: Document, examiner: Examiner) -> bool:
     """Whether an earlier audit of a version's weights has the numbers they would have now.
 
-    INCOMPLETE has not: what could not be read then may be readable now.
+    One that is not whole has not: what could not be read then may be readable now.
     """
-    now = analyzer(examiner.terms.settings)
-    alike = all(earlier["analyzer"][key] == now[key] for key in now.keys() - {"version"})
-    return alike and earlier["verdict"] != Verdict.INCOMPLETE
+    return is_whole(earlier) and _has_numbers(earlier, examiner.terms.settings)
+
+
+def is_whole(audit: Document) -> bool:
+    """Whether all was read that an audit needs; a BLOCK may have been said without it."""
+    failed = {row["condition"] for row in audit["gate"] if not row["passed"]}
+    return audit["verdict"] != Verdict.INCOMPLETE and not failed & {COVERAGE, PARSED, TIMELY}
+
+
+def is_as_today(audit: Document, settings: Settings) -> bool:
+    """Whether today's analyzer, with these settings, sees what that of an audit saw."""
+    return _has_numbers(audit, settings) and audit["analyzer"]["checks"] == checks.VERSION
+
+
+def _has_numbers(audit: Document, settings: Settings) -> bool:
+    now = analyzer(settings)
+    return all(audit["analyzer"][key] == now[key] for key in now.keys() - {"version"})
 
 
 def can_stand(earlier: Document, version: ModelVersion, examiner: Examiner) -> bool:
     """Whether an earlier audit of a version's weights can be repeated as it is.
 
     It can if nothing it rests on has changed: policy, waivers in force today, checks, metric
-    set, settings.
+    set, settings; and if nothing of it rests on what a person said, which may have ended.
     """
+    if any(one["origin"] == Origin.ACCEPTED for one in earlier["findings"]):
+        return False
     policy_hash = examiner.policy.hash(version.id.series, examiner.clock().date())
     is_judged = earlier["policy"]["hash"] == policy_hash  # the checks' version is part of it
     return is_judged and is_measured(earlier, examiner)

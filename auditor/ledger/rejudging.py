@@ -93,13 +93,17 @@ def baseline(session: Session, compared: Document, as_of: date) -> tuple[Documen
 
 
 def is_accepted(session: Session, version: ModelVersion, digest: str, as_of: date) -> bool:
-    """Whether a person accepts an earlier version of the model with these weights."""
+    """Whether the last word on earlier versions of the model with these weights accepts them."""
     if not digest:
         return False
     same = exists(AuditRow.id).where(
         AuditRow.version_id == VersionRow.id, AuditRow.weights_digest == digest
     )
-    said = exists(DecisionRow.id).where(DecisionRow.version_id == VersionRow.id)
-    query = select(VersionRow).where(earlier(VersionRow, version), same, said)
-    found = (deciding.decision(session, row.record, as_of) for row in session.scalars(query))
-    return any(one is not None and one.accept for one in found)
+    query = (
+        select(DecisionRow.accepted)
+        .join(VersionRow, DecisionRow.version_id == VersionRow.id)
+        .where(earlier(VersionRow, version), same, deciding.counts(DecisionRow, as_of))
+        .order_by(DecisionRow.id.desc())
+        .limit(1)
+    )
+    return bool(session.scalar(query))

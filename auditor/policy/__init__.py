@@ -17,6 +17,7 @@ from auditor.policy.judging import (
     COVERAGE,
     MIN_COVERAGE,
     PARSED,
+    TIMELY,
     Judgement,
     judge,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "MIN_COVERAGE",
     "PARSED",
     "PRESET_NAMES",
+    "TIMELY",
     "AnyRule",
     "Before",
     "Bound",

@@ -7,11 +7,12 @@
 from auditor.rejudging.again import (
     Known,
     accepted_before,
+    concluded,
     differences,
     has_changed,
-    known_before,
     own_words,
     rejudged,
+    since,
 )
 from auditor.rejudging.missing import Recall, Spectra, completed, plausible
 
@@ -21,10 +22,11 @@ __all__ = [
     "Spectra",
     "accepted_before",
     "completed",
+    "concluded",
     "differences",
     "has_changed",
-    "known_before",
     "own_words",
     "plausible",
     "rejudged",
+    "since",
 ]

@@ -1,21 +1,23 @@
 """An audit concluded anew from what it measured: another policy, other waivers or checks."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from auditor import checks, stored
-from auditor.checks.base import Case
+from auditor import METRIC_SET, checks, stored
+from auditor.checks.base import Case, is_change
 from auditor.document import Document, document
 from auditor.policy import Before, Judgement, Policy, judge
-from auditor.records import Finding, Origin, Verdict
+from auditor.records import Comparison, Finding, Origin, Verdict, VersionId
 from auditor.rejudging.missing import Recall, Spectra, completed
 
 JUDGED_AGAIN = re.compile(r"^judged again, as .*?: ")
 WAIVER = re.compile(r"until (\d{4}-\d\d-\d\d) by ")  # as findings tell of one
+Judging = Callable[..., Judgement]  # `judge` with all but `known`
 GREEN = (Verdict.PASS, Verdict.REVIEW)
 
 
@@ -63,7 +65,10 @@ def rejudged(
     spectra = Spectra(recall, audit.settings, analyzer["metric_set"])
     layers = completed(audit.layers, policy, series, spectra)
     case = replace(stored.case(earlier), layers=layers)
-    judged = _judged(case, policy, _before(case, policy, known, audit.findings), earlier, day)
+    before = _before(case, policy, known, audit.findings)
+    newer = analyzer["checks"] != checks.VERSION
+    judging = partial(judge, case, policy, before, model=series, as_of=day)
+    judged = since(earlier, case.comparison, judging, newer=newer)
     if earlier["verdict"] == Verdict.INCOMPLETE and judged.verdict in GREEN:
         return earlier
     policy_hash = policy.hash(series, day)
@@ -131,8 +136,22 @@ def _before(case: Case, policy: Policy, known: Known, own: Sequence[Finding]) ->
     if case.comparison is None:
         return None
     anew = checks.examine(Case([one.before for one in case.comparison.layers]), policy.checks)
-    found = stored.findings(known.baseline) if known.baseline else anew
-    return Before(found, anew, accepted=known.baseline_accepted)
+    return concluded(known.baseline, anew, accepted=known.baseline_accepted)
+
+
+def concluded(baseline: Document | None, anew: Sequence[Finding], *, accepted: bool) -> Before:
+    """What was concluded about a baseline that has an audit, or has none.
+
+    What today's checks see in it and its audit does not say is news of the analyzer where that
+    is newer; else its policy let it off, and it is as if its audit said so.
+    """
+    if baseline is None:
+        return Before(anew, anew, accepted)
+    found, analyzer = stored.findings(baseline), baseline["analyzer"]
+    if (analyzer["metric_set"], analyzer["checks"]) != (METRIC_SET, checks.VERSION):
+        return Before(found, anew, accepted)
+    said = {one.key for one in found if one.origin != Origin.FIXED}
+    return Before((*found, *(one for one in anew if one.key not in said)), (), accepted)
 
 
 def accepted_before(case: Case, own: Iterable[Finding]) -> Before:
@@ -143,26 +162,37 @@ def accepted_before(case: Case, own: Iterable[Finding]) -> Before:
     return Before([one for one in named if one.origin != Origin.FIXED], accepted=True)
 
 
-def known_before(earlier: Document) -> list[Finding]:
+def since(
+    earlier: Document, compared: Comparison | None, judging: Judging, *, newer: bool
+) -> Judgement:
+    """Judge weights that have an earlier audit.
+
+    Where the analyzer is `newer` than that, what only today's sees in them does not gate; and
+    what did not gate for that reason still does not. What only another policy sees gates, and
+    so does what only the comparison with another baseline shows.
+    """
+    late = {one.key for one in stored.findings(earlier) if one.origin == Origin.ANALYZER}
+    found = judging()
+    if not newer and not late:
+        return found
+    if newer:
+        known = _known_before(earlier)
+    else:
+        known = [one for one in found.findings if one.key not in late]
+    if _with(compared) != _with(stored.comparison(earlier)):
+        known += [one for one in found.findings if one.check in checks.EVENTS or is_change(one)]
+    return judging(known=known)
+
+
+def _with(found: Comparison | None) -> VersionId | None:
+    """What was compared with."""
+    return found.baseline.id if found else None
+
+
+def _known_before(earlier: Document) -> list[Finding]:
     """What an older analyzer found in the same weights, and let count."""
     settled = {Origin.FIXED, Origin.ANALYZER}
     return [one for one in stored.findings(earlier) if one.origin not in settled]
-
-
-def _judged(
-    case: Case, policy: Policy, before: Before | None, earlier: Document, day: date
-) -> Judgement:
-    """Judged; what only checks newer than its measurement see stays what it was."""
-    series = stored.version(earlier["model"]).id.series
-    if earlier["analyzer"]["checks"] != checks.VERSION:
-        known = known_before(earlier)
-        return judge(case, policy, before, model=series, as_of=day, known=known)
-    found = judge(case, policy, before, model=series, as_of=day)
-    late = {one.key for one in stored.findings(earlier) if one.origin == Origin.ANALYZER}
-    if not late:
-        return found
-    rest = [one for one in found.findings if one.key not in late]
-    return judge(case, policy, before, model=series, as_of=day, known=rest)
 
 
 def _why(earlier: Document, judged: Judgement, policy: Policy, day: date) -> str:
