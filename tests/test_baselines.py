@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from auditor.app import assemble, now
@@ -193,3 +194,18 @@ def test_an_acceptance_that_ended_makes_the_next_audit_look_further_back(tmp_pat
         later = replace(app, clock=lambda: now() + timedelta(days=2))
         (third,) = once(later).audited
     assert third["comparison"]["baseline"]["version"] == "1"
+
+
+def test_what_another_baseline_shows_of_weights_that_were_seen_is_new(
+    tmp_path, monkeypatch, capsys
+):
+    """Not a newer analyzer's, which would gate nothing."""
+    monkeypatch.chdir(tmp_path)
+    small = {name: tensor * np.float32(1e-3) for name, tensor in weights(1).items()}
+    write(tmp_path / "models/net/1", small, day=1)
+    (alone,) = audits(tmp_path, ["previous"])
+    assert alone["verdict"] == "PASS"
+    write(tmp_path / "good", weights(1), day=2)
+    assert run(["audit", "models/net/1", "--baseline", "good", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert {one["origin"] for one in found if one["check"] == "scale_collapse"} == {"new"}
