@@ -17,7 +17,7 @@ from auditor.mlflow_client.marks import Mark
 from auditor.mlflow_client.registry import Place, Tagged
 from auditor.records import Known, ModelVersion, Said, Statement, one_line
 
-LONGEST = 1000  # characters that are read of a tag
+LONGEST = 1000  # characters of a tag
 SHOWN = 5  # tags that are not understood and are told of
 SOMEBODY = "somebody in MLflow"
 NO_REASON = "no reason given"
@@ -47,7 +47,9 @@ def statement(text: str) -> Statement:
     >>> statement(" rejected ")
     Statement(accept=False, by='somebody in MLflow', reason='no reason given', until=None)
     """
-    line = one_line(text[:LONGEST])
+    if len(text) > LONGEST:  # what it says after that may be a condition
+        raise ValueError(f"found {len(text):,} characters: expected {LONGEST:,} at most")
+    line = one_line(text)
     found = FORM.fullmatch(line)
     if found is None:
         raise ValueError(f"found {line[:40]!r}: {EXPECTED}")

@@ -61,6 +61,7 @@ def test_a_tag_says_who_why_and_until_when_as_far_as_it_says_so(text, accept, by
             "found until 'tomorrow': expected a day such as 2026-12-31",
         ),
         ("accept until 2026-02-30", "found until '2026-02-30': expected a day"),
+        (f"accept{' ' * 2000}once fc2 is repaired", "found 2,026 characters: expected 1,000"),
         ("accept\0it", "found 'accept it': expected accept or reject"),
     ],
 )
