@@ -52,6 +52,7 @@ def build(
 ) -> None:
     """Build a profile from the newest audits that passed or were accepted."""
     from auditor.app import now
+    from auditor.checks.peers import MIN_AUDITS
     from auditor.errors import UsageError
     from auditor.profiles import Wanted, place, write
     from auditor.profiles import build as built_from
@@ -74,6 +75,10 @@ def build(
     family = write(built.family, at, path)
     profile = family.profile
     out(printable(f"profile {name} from {profile.audits} audits, {profile.digest[:12]}: {path}"))
+    if profile.audits < MIN_AUDITS:
+        out(
+            f"  note: the checks hold versions against profiles of {MIN_AUDITS} audits or more only"
+        )
     for count, what in (
         (built.copies, "copies of weights that are in it already"),
         (built.others, "audits of another metric set or convention"),

@@ -33,12 +33,14 @@ def register(app: typer.Typer) -> None:
 
 def check(*, config: ConfigFile = None) -> None:
     """Check a configuration without touching any source."""
+    from auditor import profiles
     from auditor.config import parts
     from auditor.policies import configured
     from auditor.policies.measured import unmeasured
 
     settings = required(config)
     built, policy = parts(settings), configured(settings)
+    profiles.configured(settings)
     sources = ", ".join(source.name for source in built.sources)
     sinks = ", ".join(sink.name for sink in built.sinks)
     floors = "".join(f", on the floor {floor.name}" for floor in policy.parts[1:])

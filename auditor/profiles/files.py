@@ -134,6 +134,8 @@ def read(path: Path) -> Family:
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise ConfigError(f"there is no profile at {path}; {again.replace(' again', '')}") from None
     except OSError as error:
         raise ConfigError(f"no profile can be read at {path}: {error.strerror}; {again}") from error
     if len(text) > LARGEST:

@@ -71,13 +71,12 @@ def _parts(document: Document, of: Page) -> Iterator[Part]:
     yield Part([f"## {of.verdict.glyph} {of.verdict.words}: {model}"])
     if document["decision"]:
         yield Part([_decision(document["decision"])])
-    against = f"compared with {escaped(of.baseline)}" if of.baseline else "no baseline"
     todo = [f"**What to do:** {escaped(of.todo)}  "] if of.todo != of.green else []
     yield Part(
         [
             f"**Why:** {escaped(of.reason)}  ",
             *todo,
-            f"Policy {escaped(document['policy']['name'])}, {against}.",
+            f"Policy {escaped(document['policy']['name'])}, {escaped(of.against)}.",
         ]
     )
     yield from _failed(of)

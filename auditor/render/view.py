@@ -38,6 +38,7 @@ class Page:
     model: str
     version: str
     baseline: str  # "" without one
+    against: str  # what it was held against, in words
     reason: str
     decision: str  # of a person; "" where nobody decided
     worst: FindingView | None
@@ -71,10 +72,11 @@ def page(document: Document) -> Page:
         model=document["model"]["name"],
         version=version,
         baseline=baseline,
+        against=_against(baseline, document["profile"]),
         reason=sentence(document["reason"]),
         decision=decision(document),
         worst=worst,
-        repeated=worst is not None and document["reason"].startswith(worst.message),
+        repeated=worst is not None and worst.message in document["reason"],
         more=_more(document, worst),
         todo=_todo(document, worst),
         refused=tuple(listings.refused(document)),
@@ -97,6 +99,12 @@ def _title(verdict: Badge, name: str, version: str) -> str:
     return " · ".join(part if len(part) <= 80 else part[:79] + "…" for part in parts)
 
 
+def _against(baseline: str, profile: Mapping[str, Any] | None) -> str:
+    if baseline:
+        return f"compared with {baseline}"
+    return f"held against profile {profile['name']}" if profile else "no baseline to compare with"
+
+
 def version_text(model: Mapping[str, Any]) -> str:
     """``v3`` for a number, the version itself for anything else."""
     version: str = model["version"]
@@ -105,7 +113,7 @@ def version_text(model: Mapping[str, Any]) -> str:
 
 def sentence(text: str) -> str:
     """A text with a capital, unless it starts with a name, and a full stop."""
-    if text.startswith(("no ", "only ", "failed", "there ")):
+    if text.startswith(("no ", "only ", "there ", "judged again, ", "same weights as ")):
         text = text[0].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
 

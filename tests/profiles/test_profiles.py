@@ -164,9 +164,10 @@ def test_any_bytes_are_no_profile(tmp_path_factory, content):
 
 
 def test_nothing_there_a_folder_and_an_endless_file(tmp_path):
-    for path in (tmp_path / "no.json", tmp_path):
-        with pytest.raises(ConfigError, match="no profile can be read at"):
-            read(path)
+    with pytest.raises(ConfigError, match=r"there is no profile at .*; build it with"):
+        read(tmp_path / "no.json")
+    with pytest.raises(ConfigError, match="no profile can be read at"):
+        read(tmp_path)
     (tmp_path / "long.json").write_bytes(b" " * (16 * 1024**2 + 1))
     with pytest.raises(ConfigError, match="larger than any profile"):
         read(tmp_path / "long.json")
@@ -218,10 +219,11 @@ def test_a_profile_stands_in_where_there_is_no_baseline(here, capsys):
 @pytest.mark.usefixtures("here")
 def test_a_profile_is_refused_before_any_work_where_there_is_none(here, capsys):
     models.config(here, baseline="['profile:nets']")
-    assert run(["once"]) == 2
-    said = capsys.readouterr().err
-    assert "no profile can be read at" in said
-    assert "auditor profile build nets" in said
+    for command in (["once"], ["config", "check"]):
+        assert run(command) == 2
+        said = capsys.readouterr().err
+        assert "there is no profile at" in said
+        assert said.endswith("build it with auditor profile build nets\n")
 
 
 def test_commands_on_nothing_are_a_line(tmp_path, monkeypatch, capsys):

@@ -37,6 +37,21 @@ def test_the_title_says_the_verdict_in_glyph_and_words(name, words):
     assert page(getattr(factory, name)()).title == f"{words} · digits · v4"
 
 
+def test_a_verdict_that_was_judged_again_starts_with_a_capital_and_is_told_once():
+    blocked = factory.blocked()
+    again = {**blocked, "reason": f"judged again, as the policy has changed: {blocked['reason']}"}
+    shown = page(again)
+    assert shown.reason.startswith("Judged again, as the policy has changed: ")
+    assert shown.repeated
+
+
+def test_what_it_was_held_against_is_named():
+    profile = {"name": "resnets", "digest": "ab" * 32, "audits": 9, "bands": {}}
+    alone = {**factory.passing(), "comparison": None}
+    assert page(alone).against == "no baseline to compare with"
+    assert page({**alone, "profile": profile}).against == "held against profile resnets"
+
+
 def test_failed_conditions_come_first():
     words = [row.badge.words for row in page(factory.blocked()).gate]
     failed = [word != "passed" for word in words]
