@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 from auditor.app import kept
 from auditor.config import Config
+from auditor.document import Document
 from auditor.errors import UsageError
 from auditor.ledger import Judged, Ledger
 from auditor.pipeline.rejudging import judged_now
@@ -113,14 +114,22 @@ def _differences(
     at: datetime,
     progress: Progress,
 ) -> Iterator[Difference]:
-    memory = kept(config)
+    memory, made = kept(config), dict[str, Document]()
     for done, one in enumerate(chosen, start=1):
         found = ledger.audited_version(one.number)
-        now = judged_now(found, ledger, policy, memory, at) if found else None
+        now = judged_now(found, ledger, policy, memory, at, made) if found else None
         progress(done, len(chosen), one.series)
         if found is None or now is None or not has_changed(found[1], now):
             continue
         version, audit = found
+        made[audit["id"]] = _slim(now)
         fails, passes = differences(audit, now)
         reason = own_words(now["reason"])
         yield Difference(version.id, audit["verdict"], now["verdict"], fails, passes, reason)
+
+
+def _slim(audit: Document) -> Document:
+    """What of an audit is asked about as a baseline: little enough to keep thousands."""
+    tensors = [{key: row[key] for key in ("name", "shape")} for row in audit["layers"]]
+    kept = {key: audit[key] for key in ("id", "analyzer", "findings", "skipped")}
+    return {**kept, "layers": tensors}

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from auditor.pipeline import rejudge
-from auditor.pipeline import rejudging as line
 from auditor.records import Decision
+from auditor.rejudging import rejudged
 from auditor.single import Request, audit
 from auditor.wall import process
 from auditor.wall.jobs import quiet
@@ -109,14 +109,12 @@ def test_a_decision_that_comes_in_between_does_not_keep_a_verdict_from_being_giv
     place.write(1, **COLLAPSED)
     place.once()
     place.policy("extends: recommended")
-    judged = line.rejudged
-
     def interrupted(*given, **named):
         say(place, 1, accept=False)
-        return judged(*given, **named)
+        return rejudged(*given, **named)
 
     with monkeypatch.context() as there, place.app() as app:
-        there.setattr(line, "rejudged", interrupted)
+        there.setattr("auditor.pipeline.rejudging.rejudged", interrupted)
         assert rejudge(app) == 0, "another audit came in between"
     with place.app() as app:
         assert rejudge(app) == 1

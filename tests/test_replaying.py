@@ -1,6 +1,7 @@
 """``auditor policy test``: what a policy would say of stored audits."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,16 @@ from auditor.app import assemble
 from auditor.cli import run
 from auditor.config import load
 from auditor.pipeline import once
+from auditor.records import Decision
+from auditor.replaying import Asked, replay
 from auditor.wall import process
+from auditor.wall.jobs import quiet
 from tests import models
+from tests.ledger.conftest import made_file
 from tests.models import weights, write
+from tests.test_rejudging import place
+
+__all__ = ["made_file", "place"]  # fixtures
 
 ZERO = {"zero.weight": np.zeros((16, 16))}
 
@@ -113,3 +121,78 @@ def test_what_cannot_be_judged_is_one_line_and_exit_code_2(capsys, arguments, sa
     error = capsys.readouterr().err
     assert said in error
     assert len(error.splitlines()) == 1
+
+
+# --- what it foretells ------------------------------------------------------------------------
+
+LAX = (
+    "extends: recommended\nchecks: {rank_collapse: {level: error, min_share: 0.0, max_fall: 1.0}}\n"
+)
+RULES = """
+extends: recommended
+rules:
+  - {metric: alpha, of: median, level: warn, max_increase: 0.0}
+  - {metric: relative, of: layer, level: error, max: 0.2, layer: "fc*"}
+  - {check: rank_collapse, level: error, max: 1}
+"""
+WAIVED = f"""
+extends: recommended
+waivers:
+  - {{check: all_zero, model: "folder:net", layer: "*", reason: r, owner: o,
+     expires: {datetime.now(UTC):%Y-%m-%d}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (LAX, "extends: recommended"),
+        *(
+            pytest.param(*moved, marks=pytest.mark.wide)
+            for moved in [
+                ("extends: observe", "extends: recommended"),
+                ("extends: recommended", LAX),
+                ("extends: observe", RULES),
+                (RULES, "extends: strict"),
+                (WAIVED, "extends: recommended"),
+                ("extends: strict", WAIVED),
+            ]
+        ),
+    ],
+)
+def test_what_it_foretells_is_what_happens(place, before, after):
+    """A version is judged against what its baseline is by then, not against what it was."""
+    place.policy(before)
+    place.write(1)
+    place.write(2, **{"fc2.weight": models.collapsed(), **ZERO})
+    place.write(3, **{**weights(5), "fc2.weight": models.collapsed()})
+    place.write(4, **{**weights(6), "fc2.weight": 1.001 * models.collapsed(), **ZERO})
+    place.once()
+    place.policy(f"{after}\nretroactive: true")
+    asked = Asked(str(place.root / "policy.yaml"), history=True)
+    foretold = replay(place.config(), asked, datetime.now(UTC), quiet).differences
+    happened = [
+        (one["model"]["version"], one["rejudged"]["verdict"], one["verdict"])
+        for one in place.once().audited
+    ]
+    assert [(one.version.version, one.now, one.then) for one in foretold] == happened
+
+
+def test_what_was_accepted_of_a_baseline_is_foretold_with_what_a_new_limit_finds_in_it(place):
+    place.policy("extends: observe")
+    place.write(1)
+    place.once()
+    with place.app() as app:
+        said = Decision(accept=True, by="ann", reason="so", at=app.clock())
+        app.ledger.decide(place.version(app, 1), said)
+    place.write(2, **{"fc1.weight": weights(5)["fc1.weight"]})
+    place.once()
+    place.policy(
+        "extends: observe\nretroactive: true\n"
+        "rules: [{metric: alpha, of: layer, level: error, max: 0.1}]"
+    )
+    asked = Asked(str(place.root / "policy.yaml"), history=True)
+    foretold = replay(place.config(), asked, datetime.now(UTC), quiet).differences
+    happened = {one["model"]["version"]: one["verdict"] for one in place.once().audited}
+    assert {one.version.version: one.then for one in foretold} == happened
+    assert happened == {"1": "BLOCK", "2": "PASS"}

@@ -7,9 +7,10 @@ never taken back: where it is another one now, an audit is added, delivered and 
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from types import MappingProxyType
 
 from auditor.document import Document
 from auditor.examining import Seen
@@ -128,10 +129,16 @@ def judged_now(
     policy: Policy,
     memory: Memory,
     at: datetime,
+    made: Mapping[str, Document] = MappingProxyType({}),
 ) -> Document | None:
-    """An audit as it is concluded now; None where its document cannot be read."""
+    """An audit as it is concluded now; None where its document cannot be read.
+
+    What was `made` of others, by the id that they had, is what a ledger does not have yet.
+    """
     version, audit = found
     known = known_of(ledger, version, audit, at.date())
+    if known.baseline is not None:
+        known = replace(known, baseline=made.get(known.baseline["id"], known.baseline))
     try:
         return rejudged(audit, policy, known, at=at, recall=memory.recall)
     except Exception:  # one document that was changed by hand, or a bug, ends no run
