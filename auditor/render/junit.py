@@ -119,6 +119,6 @@ def _complaints(document: Document) -> Iterator[str]:
 
 
 def _name(text: str) -> str:
-    """A name on one line, as XML's tokens are."""
-    line = " ".join(visible(text).split())
+    """A name on one line, as XML's tokens are; a dash for one of blanks alone."""
+    line = " ".join(visible(text).split()) or "-"
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
