@@ -100,7 +100,7 @@ class Watch:
         """Warn of something, once."""
         if sentence not in self._told:
             self._told.add(sentence)
-            log.warning("auditor: %s", sentence)
+            log.warning("auditor: %s", sentence, extra={"event": "training.unwatched"})
 
     def _is_too_soon(self) -> bool:
         """Whether the latest look took more than its share of the time since."""

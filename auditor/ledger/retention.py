@@ -73,12 +73,15 @@ def _is_replaced() -> ColumnElement[bool]:
 
 
 def _is_decided() -> ColumnElement[bool]:
-    """Whether it is what a person saw who decided: the newest one of its version by then."""
+    """Whether it is what a person saw who decided, or shows the decision.
+
+    The first is the newest one of its version before the decision, the second was saved with it.
+    """
     newer = aliased(AuditRow)
     replaced = (
         exists()
         .where(newer.version_id == AuditRow.version_id, newer.id > AuditRow.id)
-        .where(newer.saved_at <= DecisionRow.at)
+        .where(newer.saved_at < DecisionRow.at)
         .correlate_except(newer)
     )
     return exists().where(

@@ -119,7 +119,7 @@ def _save(one: Judged, now: Document, app: App) -> bool:
         return False
     number, was = now["model"]["version"], now["rejudged"]["verdict"]
     told = (f"{one.series}@{number}", now["verdict"], was, now["reason"])
-    log.info("%s: %s, it was %s: %s", *told, extra=_about(now))
+    log.info("%s: %s, it was %s: %s", *told, extra=_about(now, "audit.rejudged"))
     return True
 
 
@@ -146,10 +146,10 @@ def judged_now(
         return None
 
 
-def _about(now: Document) -> dict[str, object]:
+def _about(now: Document, event: str) -> dict[str, object]:
     model = now["model"]
     return {
-        "event": "audit.rejudged",
+        "event": event,
         "audit": now["id"],
         "source": model["source"],
         "model": model["name"],

@@ -158,7 +158,7 @@ def _unseen(layer: Mapping[str, Any], x: Axis) -> Iterator[Label]:
     """How many eigenvalues are too small to be drawn, zeros included, where there are some."""
     found, count = layer["spectrum"], layer["num_evals"]
     lo, hi = math.log10(found["lo"]), math.log10(found["hi"])
-    width = (hi - lo) / len(found["density"])
+    width = (hi - lo) / max(1, len(found["density"]))
     seen = sum(share for i, share in enumerate(found["density"]) if lo + (i + 0.5) * width >= x.lo)
     if unseen := round((1 - seen) * count):
         text = f"◂ {unseen:,} of {count:,} eigenvalues are smaller"

@@ -134,11 +134,10 @@ def test_deliveries_that_arrived_or_were_superseded_go(ledger):
     save(ledger, version(1), START, "1", sinks=("files", "mlflow"))
     first, _ = ledger.due(START)
     ledger.delivered(first.id, START)
+    decision = Decision(accept=True, by="ann", reason="", at=START)
+    ledger.decide(version(1), decision)  # keeps the audit
     save(ledger, version(1), LATER, "2", sinks=("files",))
     save(ledger, version(2), START, "1", sinks=("files",))
-    ledger.decide(
-        version(1), Decision(accept=True, by="ann", reason="", at=START)
-    )  # keeps the audit
     assert ledger.forget(START) == Forgotten()
     assert ledger.forget(LATER) == Forgotten(deliveries=2)
     assert [delivery.sink for delivery in ledger.due(NOW)] == ["files", "files"]

@@ -88,11 +88,13 @@ def test_nothing_is_compared_with_a_copy_of_itself(server, hub):
     assert audits[2]["comparison"]["baseline"]["version"] == commits[1]  # the weights before
     assert audits[3]["comparison"] == audits[2]["comparison"]
 
-    # nor where other rules are in force, and what was said before is not repeated
+    # nor where other rules are in force: what was said before is judged by them, then repeated
     strict = replace(hub.app.examiner, policy=load_policy("strict"))
     push(server, 7, b"e")
-    [audit] = once(replace(hub.app, examiner=strict)).audited
-    assert not audit["reason"].startswith("same weights")
+    again, audit = once(replace(hub.app, examiner=strict)).audited
+    assert again["rejudged"]["id"] == audits[3]["id"]
+    assert (again["verdict"], audit["verdict"]) == ("REVIEW", "REVIEW")
+    assert audit["reason"].startswith(f"same weights as version {commits[3]}: ")
     assert audit["comparison"]["baseline"]["version"] == commits[1]
     assert distances(audit)["fc1.weight"] == distances(audits[2])["fc1.weight"] > 0.1
 

@@ -101,7 +101,7 @@ def test_a_role_goes_into_the_file_and_comes_out(path, name):
 
 @pytest.mark.parametrize("name", ["nobody", "READ", "", "root"])
 def test_there_is_no_other_role(name):
-    with pytest.raises(UsageError, match="there are: read, enqueue, admin"):
+    with pytest.raises(UsageError, match="there are: read, enqueue, decide, admin"):
         role(name)
 
 
