@@ -93,6 +93,8 @@ def broken(here):
         (["audit", "notes", "--config", "gone.yaml"], "gone.yaml: there is no such file"),
         (["audit"], "Missing argument 'REF'"),
         (["audit", "notes", "--jsn"], "No such option: --jsn"),
+        (["audit", "notes", "--fail-on", "all"], "'--fail-on': 'all' is not one of 'block', "),
+        (["history", "net", "--of", "p5"], "'--of': 'p5' is not one of 'median', 'mean'. See "),
         (["analyze", "notes", "--convention", "ww"], "convention: found 'ww'"),
         (["analyze", "nowhere.pt"], "nowhere.pt does not exist"),
         (["once"], "config.yaml: there is no such file"),

@@ -139,7 +139,8 @@ def _usage(error: ClickException) -> str:
     """What is wrong with the words of the command; its help where there were none."""
     if isinstance(error, NoArgsIsHelpError):
         return error.format_message()
-    message = printable(error.format_message().rstrip("."))
+    said = error.format_message().replace(": Value error, ", ": ")  # pydantic's words, not ours
+    message = printable(said.rstrip("."))
     if isinstance(error, UsageError) and error.ctx:
         where = error.ctx.command_path
         return f"{where}: {message}. See {where} --help."
