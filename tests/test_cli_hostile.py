@@ -245,6 +245,7 @@ def test_a_report_that_cannot_be_written_costs_the_report_and_not_the_verdict(he
     assert sorted(path.name for path in here.iterdir()) == ["file", "net"]
 
 
+@pytest.mark.wide
 def test_a_log_line_cannot_be_broken_by_a_name(here):
     write(here / "models/net\n\x1b[31mforged line/1", weights())
     models.config(here)

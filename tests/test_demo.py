@@ -150,6 +150,7 @@ def test_the_screen_says_verdicts_reasons_and_where_to_look(short):
     assert f"auditor once --config {folder}/out/config.yaml" in screen
 
 
+@pytest.mark.wide
 def test_the_registry_holds_versions_in_order_with_verdicts_as_tags(short):
     folder, outcomes, _ = short
     client = mlflow.MlflowClient(tracking_uri(folder / "out"), tracking_uri(folder / "out"))

@@ -12,6 +12,8 @@ from tests import models
 from tests.ends import partial, state
 from tests.models import weights, write
 
+pytestmark = pytest.mark.wide  # minutes of kills; also a run that is never killed takes seconds
+
 VERSIONS = 5  # the last one has the weights of the first
 
 

@@ -95,7 +95,14 @@ def hub(tmp_path: Path) -> Filled:
 FILL: dict[str, Callable[[Path], Filled]] = {"folder": folder, "mlflow": mlflow, "hub": hub}
 
 
-@pytest.fixture(params=plugins.kinds("sources"), scope="module")
+WIDE = {"mlflow"}  # its server takes most of a minute for these; a line of its own is default
+KINDS = [
+    pytest.param(kind, marks=pytest.mark.wide if kind in WIDE else ())
+    for kind in plugins.kinds("sources")
+]
+
+
+@pytest.fixture(params=KINDS, scope="module")
 def filled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Filled]:

@@ -69,6 +69,7 @@ def test_an_error_reaches_every_thread_that_waits_for_it():
     assert all(isinstance(future.exception(), ZeroDivisionError) for future in asked)
 
 
+@pytest.mark.wide
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on memory that is kept")
 @pytest.mark.parametrize(
     ("count", "m", "spare"),

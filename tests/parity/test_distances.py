@@ -9,6 +9,8 @@ from auditor.records import LayerRecord
 from tests.parity.agreement import BARE, layers
 from tests.parity.models import small_model, trained
 
+pytestmark = pytest.mark.wide  # the default suite holds the columns of every layer to the tool
+
 FLOAT32 = 1e-6  # the reference subtracts and multiplies in float32
 COLUMNS = {"raw": "delta_W", "cka": "ww_cka"}
 

@@ -19,7 +19,8 @@ from tests.parity.golden import (
     weights,
 )
 
-pytestmark = pytest.mark.data
+# wide: the default suite holds the columns of every layer to the tool itself
+pytestmark = [pytest.mark.data, pytest.mark.wide]
 
 SLICES = replace(BARE, pool=False)
 OLD = [*DISTILLER, *RESNETS]

@@ -10,6 +10,8 @@ from auditor.records import Settings
 from tests.parity.agreement import BARE, BULK, DEFAULT, DETX, FINGERS, disagreements, layers, values
 from tests.parity.models import small_model, trained
 
+pytestmark = pytest.mark.wide  # the default suite holds the columns of every layer to the tool
+
 OPTIONS: dict[str, tuple[dict[str, Any], Settings, set[str]]] = {
     "default": ({}, BARE, DEFAULT),
     "detX": ({"detX": True}, replace(BARE, detX=True), DEFAULT | DETX),

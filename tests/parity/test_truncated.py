@@ -12,6 +12,8 @@ from tests.parity.agreement import BARE, layers
 from tests.parity.golden import table, weights
 from tests.parity.models import small_model
 
+pytestmark = pytest.mark.wide  # the default suite holds the columns of every layer to the tool
+
 MODELS = [
     "kws_mcu/DNN_S",
     "kws_mcu/GRU_S",

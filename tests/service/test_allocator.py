@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.wide  # counts the arenas of processes of its own
+
 SCRIPT = """
 import sys, threading
 from auditor.service.allocator import few_arenas, give_back

@@ -54,6 +54,7 @@ def number(where: str) -> tuple[str, int]:
     return model, int(version_)
 
 
+@pytest.mark.wide
 def test_models_side_by_side_and_the_versions_of_each_in_order(tmp_path):
     for model in ("a", "b", "c", "d"):
         for one in (1, 2, 3):

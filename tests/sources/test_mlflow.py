@@ -18,7 +18,7 @@ from tests.mlflow_server import Server, free_port, running
 HOUR = 3600 * 1000  # ms
 WEIGHTS = {"model.safetensors": b"weights"}
 
-pytestmark = pytest.mark.wide  # of its contract the default suite asks everything
+pytestmark = pytest.mark.wide  # one line of its server is default
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,7 @@ def test_it_comes_once_a_day_at_its_time_also_over_restarts(world, receiver):
     ]
 
 
+@pytest.mark.wide
 def test_twenty_days_on_which_nothing_happened_have_none(world, receiver):
     for day in range(1, 21):
         for clock in ("07:00", "08:00", "20:00"):
@@ -53,6 +54,7 @@ def test_twenty_days_on_which_nothing_happened_have_none(world, receiver):
     assert receiver.got == []
 
 
+@pytest.mark.wide
 def test_what_happens_after_eight_is_told_the_next_day(world, receiver):
     go(world, at("08:00"))
     world.look(version(1))

@@ -38,6 +38,7 @@ def test_a_message_that_failed_comes_again_before_later_ones(world, receiver):
     ]
 
 
+@pytest.mark.wide
 def test_a_message_nobody_took_for_three_days_is_given_up(world, receiver, caplog):
     receiver.status = 404
     world.judged(version(1), "BLOCK")

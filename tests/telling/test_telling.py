@@ -92,6 +92,7 @@ def test_a_first_look_of_many_models_is_one_message(world, receiver, count):
     assert len(one["message"].split()) < 200
 
 
+@pytest.mark.wide
 def test_a_first_look_that_takes_days_is_told_daily(world, receiver):
     models = [version(1, f"model-{number}") for number in range(3)]
     world.look(*models)

@@ -152,6 +152,7 @@ def test_an_error_of_the_parents_comes_back_as_it_was_raised(net):
     assert raised.value is error
 
 
+@pytest.mark.wide
 def test_a_baseline_that_cannot_be_had_is_noted_unless_it_is_needed(net, tmp_path):
     before = write(tmp_path / "old", weights(7))
     asked = job(net, before)
@@ -207,6 +208,7 @@ def test_a_crash_is_a_sentence_with_the_signal(number, net):
     assert not is_there(child.pid)
 
 
+@pytest.mark.wide
 def test_a_child_that_says_nothing_is_ended(net):
     with Child(silence=3.0) as child:
         asked = when_opened(job(net), lambda: os.kill(child.pid, signal.SIGSTOP))
@@ -222,6 +224,7 @@ def test_time_is_limited_whatever_is_said(net):
         apart(job(net, wall=0.01), desk())
 
 
+@pytest.mark.wide
 def test_the_time_that_the_parent_takes_is_not_the_childs(net):
     asked = when_opened(job(net, wall=20.0), lambda: time.sleep(1.0))
     slow = desk(progress=lambda *_: time.sleep(0.1))
@@ -315,6 +318,7 @@ def test_a_bug_is_told_with_its_traceback_in_the_log(net, caplog):
     assert "audit.crashed" in [record.event for record in caplog.records]
 
 
+@pytest.mark.wide
 def test_a_script_without_a_guard_runs_once(net, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(f"import auditor\nprint(len(auditor.analyze({str(net)!r}).layers))\n")

@@ -16,6 +16,7 @@ def app(tmp_path):
         yield create(found)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_a_free_port_is_taken_and_the_address_given(app, host):
     with listening(app, Server(host=host, port=0)) as url:

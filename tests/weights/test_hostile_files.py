@@ -9,7 +9,7 @@ from tests.weights.hostile import LARGE, ROWS
 from tests.weights.limited import MEMORY, SECONDS, Commands
 from tests.weights.reading import look, source_files
 
-FEW = [row for number, row in enumerate(ROWS) if number % 30 == 0 and row not in LARGE]
+FEW = [row for number, row in enumerate(ROWS) if number % 120 == 0 and row not in LARGE]
 
 
 @pytest.fixture(scope="module")
