@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from auditor import metrics, schema, stored
 from auditor.document import SCHEMA, Document
 from auditor.errors import UsageError
+from auditor.records import Verdict
 from auditor.render import FORMATS, TABLE, render
 from auditor.sinks.files import write_whole
 
@@ -42,8 +43,16 @@ def rewrite(file: Path, formats: Sequence[str], folder: Path) -> list[Path]:
             raise UsageError(f"no report format {fmt!r}; there are: {', '.join(FORMATS)}")
     targets = [folder / f"{file.stem}.{TABLE[fmt].ending}" for fmt in formats]
     for target, fmt in zip(targets, formats, strict=True):
-        write_whole(target, render(document, fmt))
+        write_whole(target, _rendered(document, fmt, file))
     return targets
+
+
+def _rendered(document: Document, fmt: str, file: Path) -> str:
+    try:
+        return render(document, fmt)
+    except (ArithmeticError, ValueError) as error:
+        wrong = f"a number of it cannot be drawn ({error})"
+        raise UsageError(f"{file} was changed by hand or damaged: {wrong}; audit again") from error
 
 
 def read(file: Path) -> Document:
@@ -62,10 +71,18 @@ def read(file: Path) -> Document:
             f"{file} has schema {document['schema']!r}, this version reads {SCHEMA}; "
             "use the version of auditor that wrote it, or audit again"
         )
-    wrong = next(misfits(document, schema.audit()), None)
+    wrong = next(misfits(document, schema.audit()), None) or _contradiction(document)
     if wrong:
         raise UsageError(f"{file} was changed by hand or damaged: {wrong}; audit again")
     return stored.completed(document)
+
+
+def _contradiction(document: Document) -> str:
+    """What no audit says: that all is well, and that a condition failed."""
+    failed = next((row["condition"] for row in document["gate"] if not row["passed"]), None)
+    if failed is None or document["verdict"] != Verdict.PASS:
+        return ""
+    return f"it says PASS, and that this failed: {failed[:100]}"
 
 
 def _parsed(file: Path) -> object:

@@ -1,10 +1,15 @@
 """Ways around a verdict: what somebody might try who wants broken weights to pass."""
 
+import json
 from datetime import timedelta
 
+import pytest
+
+from auditor.errors import UsageError
 from auditor.pipeline import rejudge
 from auditor.records import Decision
 from auditor.rejudging import rejudged
+from auditor.reports import rewrite
 from auditor.single import Request, audit
 from auditor.wall import process
 from auditor.wall.jobs import quiet
@@ -109,6 +114,7 @@ def test_a_decision_that_comes_in_between_does_not_keep_a_verdict_from_being_giv
     place.write(1, **COLLAPSED)
     place.once()
     place.policy("extends: recommended")
+
     def interrupted(*given, **named):
         say(place, 1, accept=False)
         return rejudged(*given, **named)
@@ -120,3 +126,24 @@ def test_a_decision_that_comes_in_between_does_not_keep_a_verdict_from_being_giv
         assert rejudge(app) == 1
     assert place.newest(1)["verdict"] == "BLOCK"
     assert place.newest(1)["decision"]["accept"] is False
+
+
+# --- documents that were changed by hand -------------------------------------------------------
+
+
+def test_a_verdict_that_its_own_gate_contradicts_is_rendered_by_nobody(place, tmp_path):
+    place.write(1, **COLLAPSED)
+    (found,) = place.once().audited
+    (tmp_path / "one.json").write_text(json.dumps({**found, "verdict": "PASS"}))
+    with pytest.raises(UsageError, match="it says PASS, and that this failed: Layers whose rank"):
+        rewrite(tmp_path / "one.json", ["html"], tmp_path)
+
+
+def test_numbers_that_nobody_can_draw_are_one_sentence(place, tmp_path):
+    place.write(1)
+    (found,) = place.once().audited
+    for wrong in ({"lo": -1.0}, {"hi": 0.0}, {"density": [1e308] * 3}):
+        layers = [{**row, "spectrum": {**row["spectrum"], **wrong}} for row in found["layers"]]
+        (tmp_path / "one.json").write_text(json.dumps({**found, "layers": layers}))
+        with pytest.raises(UsageError, match="changed by hand or damaged: a number of it cannot"):
+            rewrite(tmp_path / "one.json", ["html"], tmp_path)
