@@ -42,9 +42,10 @@ ORIGINS = {
     "fixed": "fixed",
     "analyzer": "newer analyzer",
 }
+ALONE = "name a version or a profile under `baseline` in the configuration, or give --baseline"
 NEXT = {  # what to do where no finding says it
-    "BLOCK": "Do not promote this version; look at the failed conditions below.",
-    "REVIEW": "Have somebody who knows the training look at the conditions below.",
+    "BLOCK": f"Do not promote this version before it was compared: {ALONE}.",
+    "REVIEW": f"Have it compared: {ALONE}; or have somebody who knows the training accept it.",
     "PASS": f"{GREEN}.",
     "INCOMPLETE": "Make what is listed below readable, then audit this version again.",
 }

@@ -33,8 +33,8 @@ def named(house: House, ref: str) -> ModelVersion:
         raise unasked
     names = ", ".join(house.sources)
     raise UsageError(
-        f"{ref}: no source has such a version; asked were: {names}; name it as models:/name/3 "
-        "or hf://org/name@commit"
+        f"{ref}: no source has such a version; asked were: {names}; name it as models:/name/3, "
+        "hf://org/name@commit, or by the path of its folder"
     )
 
 

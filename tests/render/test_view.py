@@ -45,6 +45,12 @@ def test_a_verdict_that_was_judged_again_starts_with_a_capital_and_is_told_once(
     assert shown.repeated
 
 
+@pytest.mark.parametrize("verdict", ["REVIEW", "BLOCK"])
+def test_what_to_do_without_a_baseline_is_to_name_one(verdict):
+    alone = {**factory.passing(), "verdict": verdict, "comparison": None}
+    assert "give --baseline" in page(alone).todo
+
+
 def test_what_it_was_held_against_is_named():
     profile = {"name": "resnets", "digest": "ab" * 32, "audits": 9, "bands": {}}
     alone = {**factory.passing(), "comparison": None}
