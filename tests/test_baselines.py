@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def versions(source, ledger):
 def chosen(source, ledger, versions):
     """Which version net 5 is compared with, for selectors; None for none."""
 
-    def ask(*selectors: str, days: int = 0, **more: object) -> str | None:
+    def ask(*selectors: str, days: int = 0, **more: Any) -> str | None:
         day = TODAY + timedelta(days=days)
         choice = Choice(selectors, source, ledger, day, source.files)
         found = choose(versions["net@5"], replace(choice, **more))
