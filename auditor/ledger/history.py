@@ -3,7 +3,7 @@
 import math
 from datetime import date
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from auditor.document import Document
@@ -89,9 +89,14 @@ def trend(session: Session, version: ModelVersion, limit: int) -> list[Trend]:
 
 
 def _sound(as_of: date) -> Select[VersionRow]:
-    """Versions that may be a baseline, by their newest audit and the decision that counts."""
-    accepted = _accepted(as_of)
-    undisputed = and_(accepted.is_(None), AuditRow.verdict.not_in(NO_BASELINE))
+    """Versions that may be a baseline, by their newest audit and the decision that counts.
+
+    One that nobody decided on may not where the last word on its weights, said of another
+    version of the model, rejects them: registered again they are no better.
+    """
+    accepted, of_weights = _accepted(as_of), _accepted_weights(as_of)
+    is_fit = and_(AuditRow.verdict.not_in(NO_BASELINE), func.coalesce(of_weights, true()))
+    undisputed = and_(accepted.is_(None), is_fit)
     return select(VersionRow).join(AuditRow).where(_is_newest(), or_(accepted, undisputed))
 
 
@@ -99,6 +104,19 @@ def _accepted(as_of: date) -> ColumnElement[bool]:
     """What the decision that counts says of a version; null where nobody decided."""
     made = aliased(DecisionRow)
     newest = select(made.accepted).where(made.version_id == VersionRow.id, counts(made, as_of))
+    return newest.order_by(made.id.desc()).limit(1).scalar_subquery()
+
+
+def _accepted_weights(as_of: date) -> ColumnElement[bool]:
+    """What the last decision on the weights of an audit says, in any version of the model."""
+    made, of, same = aliased(DecisionRow), aliased(VersionRow), aliased(AuditRow)
+    newest = (
+        select(made.accepted)
+        .join(of, of.id == made.version_id)
+        .join(same, same.version_id == of.id)
+        .where(of.source == VersionRow.source, of.model == VersionRow.model)
+        .where(same.weights_digest == AuditRow.weights_digest, counts(made, as_of))
+    )
     return newest.order_by(made.id.desc()).limit(1).scalar_subquery()
 
 

@@ -57,6 +57,21 @@ def test_baseline_is_what_passed_or_what_a_person_accepted_last(ledger, verdict,
     assert ledger.previous(version(2), TODAY) == (version(1) if may else None)
 
 
+def test_weights_that_a_person_rejected_are_no_baseline_registered_again(ledger):
+    for number in (1, 2):
+        save(ledger, version(number), weights="same")
+    save(ledger, version(1, "other"), weights="same")
+    decide(ledger, version(1), accept=False)
+    assert not ledger.may_be_baseline(version(2), TODAY)
+    assert ledger.previous(version(3), TODAY) is None
+    assert ledger.may_be_baseline(version(1, "other"), TODAY), "another model's is another word"
+    decide(ledger, version(1), accept=True)
+    assert ledger.previous(version(3), TODAY) == version(2)
+    decide(ledger, version(1), accept=False)
+    decide(ledger, version(2), accept=True)
+    assert ledger.previous(version(3), TODAY) == version(2), "its own word counts first"
+
+
 def test_newest_audit_of_a_version_decides_whether_it_may_be_a_baseline(ledger):
     save(ledger, version(1), policy="lenient")
     save(ledger, version(1), Verdict.BLOCK, policy="strict")
