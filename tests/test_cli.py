@@ -183,6 +183,7 @@ def test_an_accepted_version_becomes_the_baseline_and_its_findings_gate_no_more(
     assert stored["verdict"] == "PASS"
 
 
+@pytest.mark.wide
 def test_a_rejected_version_is_no_baseline(here):
     for number in (1, 2):
         write(here / f"models/net/{number}", weights(number), day=number)

@@ -21,6 +21,8 @@ from auditor.reports import COLUMNS, misfits
 from tests import models
 from tests.models import weights, write
 
+pytestmark = pytest.mark.wide
+
 MATRIX = np.random.default_rng(1).normal(size=(20, 30)).astype(np.float32)
 
 

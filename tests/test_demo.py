@@ -163,6 +163,7 @@ def test_the_registry_holds_versions_in_order_with_verdicts_as_tags(short):
     assert client.get_model_version_by_alias("digits", "champion").version == versions[0].version
 
 
+@pytest.mark.wide
 def test_nothing_is_written_outside_the_folder_of_the_demo(short):
     folder, *_ = short
     assert {path.name for path in folder.iterdir()} == {"out"}

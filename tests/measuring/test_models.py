@@ -14,6 +14,8 @@ from torch import nn
 import auditor
 from auditor.records import LayerRecord
 
+pytestmark = pytest.mark.wide
+
 SMALL = {
     "hidden_size": 32,
     "num_hidden_layers": 1,

@@ -16,6 +16,8 @@ from tests.parity.agreement import BARE, FAULTS, differing, disagreements, fault
 from tests.parity.models import trained
 from tests.reference.client import ToolError
 
+pytestmark = pytest.mark.wide
+
 OURS = Settings(bootstrap=0, mp_fit=False, randomize=False)
 SHAPES = {
     agreement.SV_MIN: (20, 16, 3, 3),

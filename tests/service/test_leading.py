@@ -124,6 +124,7 @@ def test_small_corrections_of_the_clock_are_none():
     assert watch.moved() == 0.0
 
 
+@pytest.mark.wide
 def test_a_leader_goes_on_after_a_bug(tmp_path, caplog):
     class Odd(FileLead):
         """Fails the first time."""

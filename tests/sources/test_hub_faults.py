@@ -14,6 +14,8 @@ from tests import hub_server
 from tests.hub_server import Fault, Kind
 from tests.hub_store import Commit, Content
 
+pytestmark = pytest.mark.wide
+
 WEIGHTS = bytes(range(256)) * 12_000
 REF = "hf://acme/tiny"
 

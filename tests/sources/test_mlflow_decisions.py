@@ -17,6 +17,8 @@ from auditor.sources.mlflow import Mlflow
 from tests.mlflow_server import Server, running
 from tests.watching import noted, watch
 
+pytestmark = pytest.mark.wide
+
 WEIGHTS = {"model.safetensors": b"weights"}
 NEVER = 10.0**9  # seconds until everything is looked at
 LAST = date(2026, 12, 31)

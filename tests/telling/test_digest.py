@@ -10,6 +10,8 @@ from auditor.telling import addresses
 from tests.ledger.makers import DAY, START, version
 from tests.telling.conftest import World, configured, team
 
+pytestmark = pytest.mark.wide
+
 
 def at(clock: str, day: int = 1) -> datetime:
     hours, minutes = clock.split(":")

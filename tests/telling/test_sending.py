@@ -20,6 +20,8 @@ from tests.ledger.makers import DAY, HOUR, MINUTE, version
 from tests.telling.conftest import World, configured, team
 from tests.telling.receiver import receiving
 
+pytestmark = pytest.mark.wide
+
 TOKEN = "s3cr3tT0kenThatNobodyMaySee"  # noqa: S105 - planted
 
 

@@ -29,6 +29,8 @@ from auditor.wall.process import Child
 from tests.models import weights, write
 from tests.wall.jobs import desk, job
 
+pytestmark = pytest.mark.wide
+
 SPEAKER = """
 import json, socket, struct, sys, time
 said = socket.socket(fileno=int(sys.argv[1]))

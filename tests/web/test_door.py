@@ -13,6 +13,8 @@ from auditor.web.refusals import HEADERS
 from auditor.web.tokens import Role, add, remove
 from tests.web.houses import PATIENCE, Asked, house, models, served
 
+pytestmark = pytest.mark.wide
+
 KIND = {"Content-Type": "application/json"}
 
 

@@ -17,6 +17,8 @@ from torch import nn
 import auditor
 from tests.weights.reading import digests, source_file
 
+pytestmark = pytest.mark.wide
+
 State = Mapping[str, NDArray[np.float32]]
 
 
