@@ -169,6 +169,7 @@ def test_nothing_is_written_outside_the_folder_of_the_demo(short):
     assert {path.name for path in folder.iterdir()} == {"out"}
 
 
+@pytest.mark.wide
 def test_a_second_look_finds_nothing_new(short):
     folder, *_ = short
     with assemble(load(folder / "out" / "config.yaml")) as app:

@@ -156,6 +156,7 @@ def test_raw_weights_in_a_run_become_a_verdict_and_tags(tmp_path):
     assert tags["auditor.reason"].startswith("fc2.weight lost its rank")
 
 
+@pytest.mark.wide
 def test_nothing_we_write_starts_an_audit(tmp_path):
     """Also what changes a registered model, and also when everything is looked at."""
     server = running()
