@@ -17,48 +17,14 @@ except ImportError:
     from pytorch_lightning import Callback  # type: ignore[assignment]  # either Trainer takes both
 
 from auditor.callbacks.recording import keys, record
-from auditor.callbacks.watching import USUAL, Look, Tell, Watch
+from auditor.callbacks.watching import Tell, Watcher
 
 
-class AuditorCallback(Callback):
+class AuditorCallback(Watcher, Callback):
     """Logs metrics of the weights' spectra to the trainer's MLflow logger, else the active run.
 
-    Parameters
-    ----------
-    every
-        Steps of the optimiser from one look to the next.
-    metrics
-        Columns of `auditor.analyze`; logged as ``auditor/alpha/median`` and ``…/mean``.
-    layers
-        Patterns of the tensors to look at, such as ``*.mlp.*``; those after ``!`` are left
-        out. None: all.
-    per_layer
-        Also a series for every layer: ``auditor/alpha/layers/<name>``.
-    budget
-        Largest share of the training's time that looking may take; looks that would take more
-        are left out.
-
-    Raises
-    ------
-    UsageError
-        If a metric has no such name, or a number is out of range.
+    What it takes is said at `Watcher`.
     """
-
-    def __init__(
-        self,
-        every: int = 500,
-        metrics: Sequence[str] = USUAL,
-        layers: Sequence[str] = (),
-        *,
-        per_layer: bool = False,
-        budget: float = 0.05,
-    ) -> None:
-        self.watch = Watch(every, metrics, layers, per_layer, budget)
-
-    @property
-    def history(self) -> list[Look]:
-        """What was measured, oldest first; also where nothing is logged to."""
-        return self.watch.history
 
     def on_train_batch_end(
         self,

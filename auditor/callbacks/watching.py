@@ -126,6 +126,47 @@ class Watch:
         return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
+class Watcher:
+    """What the callbacks of all trainers have in common.
+
+    Parameters
+    ----------
+    every
+        Steps of the optimiser from one look to the next.
+    metrics
+        Columns of `auditor.analyze`; logged as ``auditor/alpha/median`` and ``…/mean``.
+    layers
+        Patterns of the tensors to look at, such as ``*.mlp.*``; those after ``!`` are left
+        out. None: all.
+    per_layer
+        Also a series for every layer: ``auditor/alpha/layers/<name>``.
+    budget
+        Largest share of the training's time that looking may take; looks that would take more
+        are left out.
+
+    Raises
+    ------
+    UsageError
+        If a metric has no such name, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        every: int = 500,
+        metrics: Sequence[str] = USUAL,
+        layers: Sequence[str] = (),
+        *,
+        per_layer: bool = False,
+        budget: float = 0.05,
+    ) -> None:
+        self.watch = Watch(every, metrics, layers, per_layer, budget)
+
+    @property
+    def history(self) -> list[Look]:
+        """What was measured, oldest first; also where nothing is logged."""
+        return self.watch.history
+
+
 def options_for(names: Sequence[str]) -> dict[str, bool]:
     """The options of `auditor.analyze` without which metrics are not measured.
 
