@@ -3,10 +3,10 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from auditor import deciding
 from auditor.app import assemble
 from auditor.cli import run
 from auditor.config import load
@@ -15,6 +15,7 @@ from auditor.errors import UsageError
 from auditor.ledger import Ledger
 from auditor.pipeline import once
 from auditor.records import API, TAG, Decision, Statement
+from auditor.refs import find
 from auditor.wall.process import here as at_home
 from tests import models
 from tests.models import weights, write
@@ -41,8 +42,9 @@ def sweep_once(root: Path) -> None:
         once(app)
 
 
-def report(here: Path, version: int) -> dict:
-    return json.loads((here / f"reports/folder/net/{version}.json").read_text())
+def report(here: Path, version: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((here / f"reports/folder/net/{version}.json").read_text())
+    return found
 
 
 def test_the_next_run_delivers_the_report_with_the_decision_and_the_same_verdict(here, capsys):
@@ -89,7 +91,7 @@ def test_an_acceptance_that_ended_makes_no_baseline(here):
     config = load(here / "config.yaml")
     ended = Decision(accept=False, by="ann", reason="over", at=NOW, until=TODAY)
     ledger = Ledger.open(config.ledger)
-    version = deciding.find("models/net/2", config).version
+    version = find("models/net/2", config).version
     assert ledger.may_be_baseline(version, TODAY)
     ledger.decide(version, ended)
     assert not ledger.may_be_baseline(version, TODAY)

@@ -252,6 +252,7 @@ def test_a_hint_is_followed_by_what_the_tags_of_its_model_say(server, ledger):
     watch(source, ledger)
     server.client.set_model_version_tag(name, "1", DECISION, "accept\nuntil 2999-01-01")
     (said,) = (one for one in source.look(name, NOTHING) if isinstance(one, Said))
+    assert said.statement is not None
     assert said.statement.until == date(2999, 1, 1)
 
 
@@ -276,5 +277,6 @@ def test_many_tags_are_asked_for_page_by_page(server):
         server.client.create_model_version(name, "s3://bucket/model")
         server.client.set_model_version_tag(name, str(number), DECISION, f"accept: {number}")
     found = Registry(server.uri, "mlflow", (name,)).tagged()
+    assert found is not None
     assert sorted(text for _, text in found) == ["accept: 1", "accept: 2", "accept: 3"]
     assert Registry(server.uri, "mlflow", ("*",)).tagged("no-such-model'`\"") == []
