@@ -256,9 +256,7 @@ def test_verdicts_count_the_newest_audit_of_a_version_and_the_newest_version_of_
         ("INCOMPLETE", "c"),
         ("REVIEW", "b"),
     ]
-    assert [one.verdict for one in found.latest] == [
-        "INCOMPLETE", "REVIEW", "PASS", "REVIEW", "BLOCK",
-    ]  # fmt: skip
+    assert [one.verdict for one in found.latest] == ["INCOMPLETE", "REVIEW", "PASS", "BLOCK"]
     assert found.worst[0].reason == "because"
     assert next(lines(found)) == "2 models need a look"
     badge = page(found).badge

@@ -190,8 +190,6 @@ def _judged(session: Session) -> tuple[dict[str, int], dict[str, int], list[Conc
 
 def _newest() -> Select[Any]:
     """The newest audit of each version that is not gone, and which audited version is next."""
-    other = aliased(AuditRow)
-    newer = select(other.id).where(other.version_id == AuditRow.version_id, other.id > AuditRow.id)
     following = func.lead(VersionRow.id).over(
         partition_by=(VersionRow.source, VersionRow.model), order_by=oldest_first()
     )
@@ -199,12 +197,19 @@ def _newest() -> Select[Any]:
         select(AuditRow.id, AuditRow.verdict, following.label("later"))
         .join(VersionRow)
         .join(ClaimRow, ClaimRow.version_id == VersionRow.id)
-        .where(ClaimRow.state != State.GONE, ~newer.exists())
+        .where(ClaimRow.state != State.GONE, ~_is_followed())
     )
 
 
+def _is_followed() -> ColumnElement[bool]:
+    """Whether its version has a newer audit."""
+    other = aliased(AuditRow)
+    newer = select(other.id).where(other.version_id == AuditRow.version_id, other.id > AuditRow.id)
+    return newer.exists()
+
+
 def _latest(session: Session) -> list[Concluded]:
-    newest = select(AuditRow.id).order_by(AuditRow.id.desc()).limit(SHOWN)
+    newest = select(AuditRow.id).where(~_is_followed()).order_by(AuditRow.id.desc()).limit(SHOWN)
     rows = _audits(session, AuditRow.id.in_(newest.subquery().select()))
     return [_concluded(row) for row in sorted(rows, key=lambda row: -row.id)]
 

@@ -80,5 +80,5 @@ class Overview:
     verdicts: Mapping[str, int]  # of the newest audit of every version that is not gone
     models: Mapping[str, int]  # of the newest audited version of every model
     worst: Sequence[Concluded]  # newest audited versions of models, the worst first, no PASS
-    latest: Sequence[Concluded]  # the newest audits first
+    latest: Sequence[Concluded]  # the newest audit of each version, the last one first
     latencies: Sequence[float]  # seconds from registration to verdict, ascending
