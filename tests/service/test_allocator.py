@@ -40,4 +40,6 @@ def heaps(how: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator is told")
 def test_threads_share_few_arenas():
-    assert heaps("few") <= 1 < heaps("as they come")
+    """One besides the first, and what else of the process begins at such a multiple by chance."""
+    assert heaps("few") <= 3
+    assert heaps("as they come") >= 6
