@@ -50,6 +50,28 @@ def listed(names: Sequence[str], shown: int = 5) -> str:
     return ", ".join(name[:LONGEST] for name in names[:shown]) + more
 
 
+def module(name: str) -> str:
+    """What a layer is, wherever it stands.
+
+    Examples
+    --------
+    >>> module("h.11.mlp.c_fc.weight")
+    'h.#.mlp.c_fc.weight'
+    """
+    return re.sub(r"[0-9]+", "#", name)
+
+
+def fits_model(series: str, pattern: str) -> bool:
+    """Whether a pattern names a model, given as ``source:name``, with its source or without.
+
+    Examples
+    --------
+    >>> fits_model("mlflow:digits", "dig*"), fits_model("mlflow:digits", "hub:*")
+    (True, False)
+    """
+    return fnmatchcase(series, pattern) or fnmatchcase(series.partition(":")[2], pattern)
+
+
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 
 from auditor.app import kept
 from auditor.config import Config
 from auditor.document import Document
 from auditor.errors import UsageError
 from auditor.ledger import Judged, Ledger
+from auditor.naming import fits_model
 from auditor.pipeline.rejudging import judged_now
 from auditor.policies import configured
 from auditor.policy import Policy
@@ -100,9 +100,9 @@ def replay(config: Config, asked: Asked, at: datetime, progress: Progress) -> Re
 
 def _chosen(ledger: Ledger, asked: Asked) -> Iterator[Judged]:
     for one in ledger.judged():
-        name = one.series.partition(":")[2]
-        fits = fnmatchcase(name, asked.models) or fnmatchcase(one.series, asked.models)
-        if fits and (asked.history or one.is_newest or one.is_waived):
+        if fits_model(one.series, asked.models) and (
+            asked.history or one.is_newest or one.is_waived
+        ):
             yield one
 
 

@@ -11,12 +11,12 @@ one size, one kind. Three comparisons, each blind to the scale of the whole mode
 """
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from auditor.checks.base import Case
+from auditor.naming import module
 from auditor.records import Band, LayerRecord
 from auditor.spectral.robust import Outlier, among, among_neighbours, is_no_chance
 
@@ -62,15 +62,6 @@ def kin(layers: Sequence[LayerRecord]) -> list[list[LayerRecord]]:
         if math.isfinite(layer.metrics[METRIC]):
             found[layer.kind, module(layer.name), layer.shape[2:]].append(layer)
     return list(found.values())
-
-
-def module(name: str) -> str:
-    """What a layer is, wherever it stands.
-
-    >>> module("h.11.mlp.c_fc.weight")
-    'h.#.mlp.c_fc.weight'
-    """
-    return re.sub(r"[0-9]+", "#", name)
 
 
 def _among_kin(group: Sequence[LayerRecord]) -> Iterator[tuple[str, Score]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from auditor.naming import fits_model
 from auditor.records import LayerRecord, Level
 from auditor.spectral.kinds import role_of
 
@@ -57,8 +58,7 @@ class Rule:
 
     def is_for(self, series: str) -> bool:
         """Whether it holds for a model, given as ``source:name``."""
-        name = series.partition(":")[2]
-        return fnmatchcase(series, self.model) or fnmatchcase(name, self.model)
+        return fits_model(series, self.model)
 
     def covers(self, layer: str, kind: str) -> bool:
         """Whether a layer is one of those it looks at."""

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from auditor.checks.family import headlines
 from auditor.document import Document
 from auditor.errors import UsageError
 from auditor.ledger import Ledger
-from auditor.naming import listed
+from auditor.naming import fits_model, listed
 from auditor.profiles.families import Family, Member, family
 from auditor.records import Band, LayerRecord, ModelVersion, Profile
 
@@ -85,8 +84,7 @@ def _audits(ledger: Ledger, wanted: Wanted) -> Iterator[tuple[ModelVersion, Docu
 
 
 def _is_wanted(version: ModelVersion, patterns: Sequence[str]) -> bool:
-    names = (version.id.series, version.id.model)
-    return not patterns or any(fnmatchcase(name, one) for name in names for one in patterns)
+    return not patterns or any(fits_model(version.id.series, one) for one in patterns)
 
 
 def _is_like(audit: Document, wanted: Wanted) -> bool:

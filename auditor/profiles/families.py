@@ -1,10 +1,10 @@
 """Which models are of one architecture."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from auditor import METRIC_SET
+from auditor.naming import module
 from auditor.records import LayerRecord, Profile, Settings
 
 CONVOLUTIONS = ("conv", "depthwise")  # their kinds begin so; a kernel is behind two axes
@@ -53,7 +53,6 @@ def fitting(
 
 
 def _module(layer: LayerRecord) -> str:
-    name = re.sub(r"[0-9]+", "#", layer.name)
     is_convolution = layer.kind.startswith(CONVOLUTIONS)
     kernel = "×".join(map(str, layer.shape[2:])) if is_convolution else ""
-    return f"{name} {layer.kind} {kernel}".rstrip()
+    return f"{module(layer.name)} {layer.kind} {kernel}".rstrip()
