@@ -14,7 +14,7 @@ from auditor.architecture.building import build
 from auditor.checks.base import Case
 from auditor.document import Document, analyzer, model, points
 from auditor.errors import SourceError, UsageError
-from auditor.policy import COVERAGE, PARSED, TIMELY, Before, Policy, judge
+from auditor.policy import ABOUT_AUDIT, Before, Policy, judge
 from auditor.profiles.families import Family, fitting
 from auditor.records import (
     Audit,
@@ -216,7 +216,7 @@ def is_measured(earlier: Document, examiner: Examiner) -> bool:
 def is_whole(audit: Document) -> bool:
     """Whether all was read that an audit needs; a BLOCK may have been said without it."""
     failed = {row["condition"] for row in audit["gate"] if not row["passed"]}
-    return audit["verdict"] != Verdict.INCOMPLETE and not failed & {COVERAGE, PARSED, TIMELY}
+    return audit["verdict"] != Verdict.INCOMPLETE and not failed & ABOUT_AUDIT
 
 
 def is_as_today(audit: Document, settings: Settings) -> bool:

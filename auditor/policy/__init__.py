@@ -13,11 +13,11 @@ over and never accepted, and that no waiver covers; see `judge`.
 
 from auditor.policy.gating import covers, gates
 from auditor.policy.judging import (
+    ABOUT_AUDIT,
     BASELINE,
     COVERAGE,
     MIN_COVERAGE,
     PARSED,
-    TIMELY,
     Judgement,
     judge,
 )
@@ -26,13 +26,13 @@ from auditor.policy.origins import Before
 from auditor.policy.rules import AnyRule, Bound, CheckRule, MetricRule, Of, Rule, effective
 
 __all__ = [
+    "ABOUT_AUDIT",
     "BASELINE",
     "COVERAGE",
     "LEVELS",
     "MIN_COVERAGE",
     "PARSED",
     "PRESET_NAMES",
-    "TIMELY",
     "AnyRule",
     "Before",
     "Bound",

@@ -11,14 +11,12 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from auditor.document import Document
-from auditor.policy import COVERAGE, PARSED
-from auditor.policy.judging import TIMELY
+from auditor.policy import ABOUT_AUDIT
 from auditor.render.gating import Row, beneath, row_view
 from auditor.render.text import visible
 from auditor.render.view import sentence, version_text
 from auditor.render.wording import GREEN
 
-ABOUT_THE_AUDIT = {COVERAGE, PARSED, TIMELY}
 LONGEST = 300  # characters of a name
 TOLD = 100  # findings in the text of a failure
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -65,7 +63,7 @@ def _case(document: Document, row: Row, findings: Sequence[Mapping[str, Any]]) -
     if row["value"] is None:
         ET.SubElement(case, "skipped", {"message": view.badge.words})
     elif not row["passed"]:
-        incomplete = row["condition"] in ABOUT_THE_AUDIT
+        incomplete = row["condition"] in ABOUT_AUDIT
         outcome = ET.SubElement(case, "error" if incomplete else "failure")
         outcome.set("type", "incomplete" if incomplete else row["level"])
         outcome.set("message", visible(f"{view.badge.words}: {view.value}, expected {view.limit}"))
