@@ -1,4 +1,4 @@
-"""The one order that the versions of a model have.
+"""The one order that the versions of a model have, and that of their audits.
 
 `ModelVersion.created_at`, then the version as people count (9 before 10), then the identity.
 """
@@ -6,11 +6,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, tuple_
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, and_, exists, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.orm.util import AliasedClass
 
-from auditor.ledger.models import VersionRow, natural
+from auditor.ledger.models import AuditRow, VersionRow, natural
 from auditor.records import ModelVersion
 
 Versions = type[VersionRow] | AliasedClass[VersionRow]
@@ -43,3 +43,9 @@ def earlier(versions: Versions, than: ModelVersion) -> ColumnElement[bool]:
         versions.model == than.id.model,
         tuple_(*position(versions)) < position_of(than),
     )
+
+
+def is_replaced() -> ColumnElement[bool]:
+    """Whether the version of an audit has a newer one."""
+    newer = aliased(AuditRow)
+    return exists().where(newer.version_id == AuditRow.version_id, newer.id > AuditRow.id)

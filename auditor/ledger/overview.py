@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from auditor import stored
 from auditor.ledger.models import (
@@ -22,7 +22,7 @@ from auditor.ledger.models import (
     State,
     VersionRow,
 )
-from auditor.ledger.order import oldest_first
+from auditor.ledger.order import is_replaced, oldest_first
 from auditor.ledger.standing import Concluded, InWork, Outbox, Overview, Troubled
 from auditor.records import Priority, Verdict, VersionId
 
@@ -197,19 +197,12 @@ def _newest() -> Select[Any]:
         select(AuditRow.id, AuditRow.verdict, following.label("later"))
         .join(VersionRow)
         .join(ClaimRow, ClaimRow.version_id == VersionRow.id)
-        .where(ClaimRow.state != State.GONE, ~_is_followed())
+        .where(ClaimRow.state != State.GONE, ~is_replaced())
     )
 
 
-def _is_followed() -> ColumnElement[bool]:
-    """Whether its version has a newer audit."""
-    other = aliased(AuditRow)
-    newer = select(other.id).where(other.version_id == AuditRow.version_id, other.id > AuditRow.id)
-    return newer.exists()
-
-
 def _latest(session: Session) -> list[Concluded]:
-    newest = select(AuditRow.id).where(~_is_followed()).order_by(AuditRow.id.desc()).limit(SHOWN)
+    newest = select(AuditRow.id).where(~is_replaced()).order_by(AuditRow.id.desc()).limit(SHOWN)
     rows = _audits(session, AuditRow.id.in_(newest.subquery().select()))
     return [_concluded(row) for row in sorted(rows, key=lambda row: -row.id)]
 

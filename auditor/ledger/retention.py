@@ -19,6 +19,7 @@ from auditor.ledger.models import (
     NoticeRow,
     VersionRow,
 )
+from auditor.ledger.order import is_replaced
 
 BATCH = 100  # audits in one transaction: others write in between
 
@@ -41,7 +42,7 @@ def audits_before(session: Session, before: datetime, after: int) -> list[int]:
 
 def forget_audits(session: Session, among: Sequence[int]) -> int:
     """Remove those of these audits that nothing needs any more; how many."""
-    unneeded = (_is_replaced(), ~_is_decided(), ~_is_awaited(), ~_bears_a_date())
+    unneeded = (is_replaced(), ~_is_decided(), ~_is_awaited(), ~_bears_a_date())
     query = (
         select(AuditRow.id)
         .join(VersionRow, VersionRow.id == AuditRow.version_id)
@@ -65,11 +66,6 @@ def forget_messages(session: Session, before: datetime) -> Forgotten:
         hints=_delete(session, HintRow.id, HintRow.done_at < before),
         notices=_delete(session, NoticeRow.id, sent),
     )
-
-
-def _is_replaced() -> ColumnElement[bool]:
-    newer = aliased(AuditRow)
-    return exists().where(newer.version_id == AuditRow.version_id, newer.id > AuditRow.id)
 
 
 def _is_decided() -> ColumnElement[bool]:
